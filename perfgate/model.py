@@ -1,0 +1,349 @@
+"""The values that every part of perfgate speaks in; frozen, without I/O.
+
+Seconds, bytes and plain ratios throughout. Effects are natural logarithms of candidate over
+reference, so that slower is positive and opposite changes cancel. What decides a verdict has no
+default: a forgotten field is an error, never a zero.
+"""
+
+import enum
+import math
+from typing import Final
+
+import msgspec
+
+__all__ = [
+    "RESULTS_VERSION",
+    "Baseline",
+    "BaselineEdit",
+    "Benchmark",
+    "Comparison",
+    "Environment",
+    "Failure",
+    "FailureKind",
+    "Judgement",
+    "LimitBreach",
+    "Note",
+    "NoteKind",
+    "ProcessRun",
+    "Reason",
+    "ReferenceKind",
+    "Report",
+    "Results",
+    "Revision",
+    "Verdict",
+]
+
+RESULTS_VERSION: Final = 1
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen value that decodes strictly."""
+
+
+# --- what was measured -------------------------------------------------------------------------
+
+
+class Environment(_Value):
+    """Where something was measured; an empty string or None means unknown."""
+
+    system: str
+    """Lower-case name of the kernel: linux, darwin, windows."""
+    machine: str
+    """Architecture: x86_64, arm64."""
+    implementation: str
+    """Lower-case name of the Python implementation: cpython, pypy."""
+    python: str
+    """Full version, e.g. 3.12.4."""
+    python_build: str = ""
+    cpu_model: str = ""
+    cpu_count: int | None = None
+    kernel: str = ""
+    governor: str = ""
+    load_1min: float | None = None
+    perfgate: str = ""
+    pytest_benchmark: str = ""
+
+    @property
+    def key(self) -> str:
+        """The coarse, stable name that baselines are kept under: linux-x86_64-cpython-3.12."""
+        minor = ".".join(self.python.split(".")[:2])
+        return f"{self.system}-{self.machine}-{self.implementation}-{minor}".lower()
+
+    def is_same_hardware(self, cpu_model: str) -> bool:
+        """Say whether numbers from a CPU of that name may be compared with numbers from here."""
+        return bool(cpu_model) and cpu_model == self.cpu_model
+
+
+class Revision(_Value):
+    """The state of the code; an empty commit means that no repository was found."""
+
+    commit: str = ""
+    is_dirty: bool = False
+    branch: str = ""
+    """Empty when detached or unknown."""
+
+
+class FailureKind(enum.Enum):
+    """Why a benchmark has no number."""
+
+    RAISED = "raised"
+    UNFIT = "unfit"
+    """Measuring it would mislead: an async target, an active tracer."""
+    SKIPPED = "skipped"
+    TIMED_OUT = "timed-out"
+    CRASHED = "crashed"
+    """Its process ended."""
+    UNSTABLE = "unstable"
+    """It ran in some processes only."""
+
+
+class Failure(_Value):
+    """Why a benchmark has no number, with a message from outside (never trusted as markup)."""
+
+    kind: FailureKind
+    message: str
+
+
+class ProcessRun(_Value):
+    """One benchmark in one process: a compact summary of its rounds, in seconds per iteration."""
+
+    rounds: int
+    iterations: int
+    """Calls per round, over which each round is averaged."""
+    min_s: float
+    median_s: float
+    low_s: float | None = None
+    """Nearest-rank 10 % quantile of the rounds; None where a source kept no rounds."""
+    mean_s: float | None = None
+    max_s: float | None = None
+    iqr_s: float | None = None
+    """Interquartile range of the rounds."""
+    p90_s: float | None = None
+    """None below 36 rounds."""
+    p95_s: float | None = None
+    """None below 72 rounds."""
+    p99_s: float | None = None
+    """None below 368 rounds."""
+    rss_growth_bytes: int | None = None
+    """How much the benchmark raised the peak resident memory of its process."""
+    hash_seed: int | None = None
+    metrics: dict[str, float] = {}
+    """Numbers that the benchmark reported of itself (``extra_info``)."""
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1 or self.iterations < 1:
+            raise ValueError("rounds and iterations must be at least 1")
+        for name in ("min_s", "median_s", "low_s", "mean_s", "max_s"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be a positive, finite number of seconds")
+
+
+class Benchmark(_Value):
+    """One benchmark with all of its process runs; no runs exactly when it has a failure."""
+
+    id: str
+    """Node id from the project root."""
+    suite: str
+    runs: tuple[ProcessRun, ...] = ()
+    failure: Failure | None = None
+    path: str = ""
+    """File from the project root, with forward slashes; empty when unknown."""
+    line: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise ValueError("a benchmark needs an id")
+        if not self.runs and self.failure is None:
+            raise ValueError(f"{self.id}: neither a run nor a failure")
+
+
+class Results(_Value):
+    """What one machine measured of one revision."""
+
+    version: int = RESULTS_VERSION
+    environment: Environment
+    revision: Revision = Revision()
+    benchmarks: tuple[Benchmark, ...]
+    legs: tuple[str, ...] = ()
+    """Names of the shards or matrix legs that these results were merged from."""
+
+
+# --- what was approved -------------------------------------------------------------------------
+
+
+class Baseline(_Value):
+    """An approved number: one line of a file in ``baselines/``."""
+
+    low_s: float
+    """Median over the processes of each process's low quantile: the number that is compared."""
+    median_s: float
+    """Median over the processes of each process's median: the number that people read."""
+    spread: float | None
+    """Standard deviation between processes of ln(low); None with a single process."""
+    processes: int
+    cpu: str
+    reason: str
+
+
+class BaselineEdit(_Value):
+    """A baseline line that this change itself adds, edits or removes (new is None)."""
+
+    old: Baseline | None
+    new: Baseline | None
+
+
+# --- what was decided --------------------------------------------------------------------------
+
+
+class Verdict(enum.Enum):
+    """The outcome for one benchmark."""
+
+    PASSED = "passed"
+    IMPROVED = "improved"
+    REGRESSED = "regressed"
+    DRIFTED = "drifted"
+    LIMIT_EXCEEDED = "limit-exceeded"
+    MISSING = "missing"
+    ERRORED = "errored"
+    NEW = "new"
+    ACCEPTED = "accepted"
+    UNDECIDED = "undecided"
+
+
+class ReferenceKind(enum.Enum):
+    """What a candidate is compared with."""
+
+    COMMITTED = "committed"
+    """The numbers in ``baselines/``."""
+    FILE = "file"
+    """Another result file."""
+    MERGE_BASE = "merge-base"
+    """The code this change starts from, measured in lockstep."""
+    APPROVED = "approved"
+    """The code that the baseline was approved with, measured in lockstep."""
+
+
+class Comparison(_Value):
+    """A candidate against one reference: effect, interval, and what could have been found."""
+
+    reference: ReferenceKind
+    commit: str = ""
+    log_ratio: float
+    """ln(candidate / reference): positive is slower."""
+    low: float
+    high: float
+    """Ends of the interval for ``log_ratio``; infinite where nothing bounds it."""
+    p_value: float | None = None
+    """One-sided, for "not slower", before any adjustment; None where no test was possible."""
+    smallest_findable: float | None
+    """The smallest slowdown (as a log ratio) that this comparison would have found with the
+    promised power; None where it cannot be told."""
+    samples: int
+    """Pairs, or processes on the smaller side."""
+    reference_s: float | None = None
+    candidate_s: float | None = None
+
+
+class Reason(enum.Enum):
+    """Why a verdict was reached; the view turns it into a sentence."""
+
+    WITHIN_THRESHOLD = "within-threshold"
+    WITHIN_FLOOR = "within-floor"
+    SLOWER = "slower"
+    SLOWER_IN_SUM = "slower-in-sum"
+    """Slower than the approved code, and this change adds to it."""
+    DRIFTED_BEFORE = "drifted-before"
+    FASTER = "faster"
+    LIMIT = "limit"
+    LIMIT_UNMEASURED = "limit-unmeasured"
+    """A limit names a metric for which there were too few rounds or no number."""
+    NOT_MEASURED = "not-measured"
+    RAISED = "raised"
+    NO_BASELINE = "no-baseline"
+    BASELINE_EDITED = "baseline-edited"
+    WAIVED = "waived"
+    OTHER_HARDWARE = "other-hardware"
+    OTHER_ENVIRONMENT = "other-environment"
+    TOO_NOISY = "too-noisy"
+    """The interval spans both "unchanged" and the threshold."""
+    OUT_OF_BUDGET = "out-of-budget"
+    NO_REFERENCE = "no-reference"
+    """No reference could be measured, and the numbers alone cannot tell."""
+    UNFIT = "unfit"
+
+
+class LimitBreach(_Value):
+    """An absolute bound that was not kept; ``measured`` is None where it could not be measured."""
+
+    expression: str
+    measured: float | None
+
+
+class Judgement(_Value):
+    """The verdict on one benchmark with every number that it rests on."""
+
+    benchmark: str
+    suite: str
+    verdict: Verdict
+    reason: Reason
+    threshold: float
+    """Smallest slowdown that had to be caught, as a plain ratio: 0.05 is 5 %."""
+    floor_s: float
+    candidate_s: float | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    """The deciding one first."""
+    baseline: Baseline | None = None
+    edit: BaselineEdit | None = None
+    breaches: tuple[LimitBreach, ...] = ()
+    message: str = ""
+    """Text from the benchmark (an exception) or of a waiver; never trusted as markup."""
+    waiver_expires: str = ""
+    similar: str = ""
+    """For NEW and MISSING: the counterpart it was probably renamed from or to."""
+    path: str = ""
+    line: int | None = None
+
+
+class NoteKind(enum.Enum):
+    """A doubt or a fact about the whole run, shown as a footnote."""
+
+    SINGLE_PROCESS = "single-process"
+    OTHER_HARDWARE = "other-hardware"
+    OTHER_ENVIRONMENT = "other-environment"
+    DIRTY = "dirty"
+    SHIFTED = "shifted"
+    """The whole run is faster or slower than its reference."""
+    REFERENCE_DROPPED = "reference-dropped"
+    """The approved code no longer runs, or could not be had."""
+    NO_REPOSITORY = "no-repository"
+    BUDGET = "budget"
+    DIFFERENT_OPTIONS = "different-options"
+    """Timer, gc or iterations differ between the two sides."""
+    UNPINNED = "unpinned"
+
+
+class Note(_Value):
+    """A footnote: its kind and the facts that its sentence is built from."""
+
+    kind: NoteKind
+    facts: tuple[str, ...] = ()
+
+
+class Report(_Value):
+    """Everything a run found out: what `.perfgate/report.json` holds and every renderer shows."""
+
+    version: int = RESULTS_VERSION
+    title: str = ""
+    """Name of the leg or project, when there are several."""
+    results: Results
+    judgements: tuple[Judgement, ...]
+    base: Revision | None = None
+    """The merge base, where one was measured."""
+    is_default_branch: bool
+    fails_on: tuple[Verdict, ...]
+    """Verdicts that make this run fail with status 1."""
+    undecided_fails: bool
+    notes: tuple[Note, ...] = ()
+    exit_status: int
+    duration_s: float | None = None
