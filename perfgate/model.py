@@ -43,7 +43,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 # --- what was measured -------------------------------------------------------------------------
 
 
-class Environment(_Value):
+class Environment(_Value, kw_only=True):
     """Where something was measured; an empty string or None means unknown."""
 
     system: str
@@ -74,7 +74,7 @@ class Environment(_Value):
         return bool(cpu_model) and cpu_model == self.cpu_model
 
 
-class Revision(_Value):
+class Revision(_Value, kw_only=True):
     """The state of the code; an empty commit means that no repository was found."""
 
     commit: str = ""
@@ -97,14 +97,14 @@ class FailureKind(enum.Enum):
     """It ran in some processes only."""
 
 
-class Failure(_Value):
+class Failure(_Value, kw_only=True):
     """Why a benchmark has no number, with a message from outside (never trusted as markup)."""
 
     kind: FailureKind
     message: str
 
 
-class ProcessRun(_Value):
+class ProcessRun(_Value, kw_only=True):
     """One benchmark in one process: a compact summary of its rounds, in seconds per iteration."""
 
     rounds: int
@@ -139,7 +139,7 @@ class ProcessRun(_Value):
                 raise ValueError(f"{name} must be a positive, finite number of seconds")
 
 
-class Benchmark(_Value):
+class Benchmark(_Value, kw_only=True):
     """One benchmark with all of its process runs; no runs exactly when it has a failure."""
 
     id: str
@@ -158,7 +158,7 @@ class Benchmark(_Value):
             raise ValueError(f"{self.id}: neither a run nor a failure")
 
 
-class Results(_Value):
+class Results(_Value, kw_only=True):
     """What one machine measured of one revision."""
 
     version: int = RESULTS_VERSION
@@ -172,7 +172,7 @@ class Results(_Value):
 # --- what was approved -------------------------------------------------------------------------
 
 
-class Baseline(_Value):
+class Baseline(_Value, kw_only=True):
     """An approved number: one line of a file in ``baselines/``."""
 
     low_s: float
@@ -186,7 +186,7 @@ class Baseline(_Value):
     reason: str
 
 
-class BaselineEdit(_Value):
+class BaselineEdit(_Value, kw_only=True):
     """A baseline line that this change itself adds, edits or removes (new is None)."""
 
     old: Baseline | None
@@ -224,7 +224,7 @@ class ReferenceKind(enum.Enum):
     """The code that the baseline was approved with, measured in lockstep."""
 
 
-class Comparison(_Value):
+class Comparison(_Value, kw_only=True):
     """A candidate against one reference: effect, interval, and what could have been found."""
 
     reference: ReferenceKind
@@ -273,14 +273,14 @@ class Reason(enum.Enum):
     UNFIT = "unfit"
 
 
-class LimitBreach(_Value):
+class LimitBreach(_Value, kw_only=True):
     """An absolute bound that was not kept; ``measured`` is None where it could not be measured."""
 
     expression: str
     measured: float | None
 
 
-class Judgement(_Value):
+class Judgement(_Value, kw_only=True):
     """The verdict on one benchmark with every number that it rests on."""
 
     benchmark: str
@@ -323,14 +323,14 @@ class NoteKind(enum.Enum):
     UNPINNED = "unpinned"
 
 
-class Note(_Value):
+class Note(_Value, kw_only=True):
     """A footnote: its kind and the facts that its sentence is built from."""
 
     kind: NoteKind
     facts: tuple[str, ...] = ()
 
 
-class Report(_Value):
+class Report(_Value, kw_only=True):
     """Everything a run found out: what `.perfgate/report.json` holds and every renderer shows."""
 
     version: int = RESULTS_VERSION
