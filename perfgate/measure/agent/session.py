@@ -1,0 +1,288 @@
+"""The pytest session inside a measured process: collect, follow the parent's plan, answer.
+
+The parent speaks first (``configure``), then sends a plan of node ids; every benchmark ends in one
+``finished`` event whatever happened to it.
+"""
+
+import gc
+import math
+import os
+import sys
+from collections.abc import Generator, Sequence
+from typing import Any, Final
+
+import pytest
+
+from .channel import Channel
+from .fixture import Target, Unfit, calibrate, forget_results, install, is_enabled
+from .memory import PeakMemory
+
+__all__ = ["run"]
+
+_MESSAGE_LENGTH: Final = 2_000
+_FIXTURES: Final = frozenset({"benchmark", "benchmark_weave"})
+
+
+def run() -> int:
+    """Take the standard streams for the conversation, then run pytest as the parent configured."""
+    channel = Channel(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    settings, _ = channel.receive()
+    _end_with_parent()
+    is_pinned = _pin(settings["cpu"])
+    os.chdir(settings["root"])
+    agent = Agent(channel, settings, is_pinned=is_pinned)
+    return int(pytest.main(list(settings["arguments"]), plugins=[agent]))
+
+
+def _pin(cpu: int | None) -> bool:
+    if cpu is None or not hasattr(os, "sched_setaffinity"):
+        return False
+    try:
+        os.sched_setaffinity(0, {cpu})
+    except OSError:  # a container may forbid it
+        return False
+    return True
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process with its parent; elsewhere the closed channel does, later."""
+    if sys.platform != "linux":
+        return
+    import ctypes  # noqa: PLC0415 - only here, so that measured processes elsewhere stay lean
+    import signal  # noqa: PLC0415
+
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+class Agent:
+    """A pytest plugin that lets the parent decide what runs when."""
+
+    def __init__(self, channel: Channel, settings: dict[str, Any], *, is_pinned: bool) -> None:
+        self._channel = channel
+        self._root = settings["root"]
+        self._in_lockstep = bool(settings["lockstep"])
+        self._module_names: Sequence[str] = settings["modules"]
+        self._is_pinned = is_pinned
+        self._process = os.getpid()
+        self._collection_errors: list[tuple[str, str]] = []
+        self._failure: tuple[str, str] | None = None
+        self._is_abandoned = False
+        self._rounds: Sequence[float] = ()
+        self._iterations = 0
+        self._extra_info: dict[str, Any] = {}
+        self._memory = PeakMemory()
+
+    # --- hooks of pytest
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: Any, args: list[str]) -> None:
+        """Switch off what would spoil a measurement, where the plugin for it is loaded at all."""
+        for plugin, switch in (("xdist", "-n0"), ("_cov", "--no-cov"), ("pytest_cov", "--no-cov")):
+            if early_config.pluginmanager.hasplugin(plugin) and switch not in args:
+                args.append(switch)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: Any) -> None:
+        """Take over the benchmark fixture, or refuse where pytest-benchmark will not measure."""
+        config = session.config
+        if not config.pluginmanager.hasplugin("benchmark"):
+            self._refuse("pytest-benchmark is not active in this interpreter: install it there")
+        if not is_enabled(config):
+            self._refuse(
+                "pytest-benchmark is switched off (xdist, --benchmark-disable or --benchmark-skip)"
+            )
+        install(self, in_lockstep=self._in_lockstep)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        """Remember a file that could not be collected."""
+        if report.failed:
+            self._collection_errors.append((report.nodeid, _last_lines(report.longreprtext)))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: Any) -> bool:
+        """Announce what there is, then run what the parent plans."""
+        items = {
+            item.nodeid: item
+            for item in session.items
+            if _FIXTURES & set(getattr(item, "fixturenames", ()))
+        }
+        self._channel.send(
+            {
+                "event": "collected",
+                "benchmarks": [_place(item) for item in items.values()],
+                "errors": self._collection_errors,
+                "versions": _versions(),
+                "pinned": self._is_pinned,
+            }
+        )
+        gc.collect()
+        gc.freeze()  # the session's own objects are then no part of any benchmark's collections
+        message, _ = self._channel.receive()
+        plan = [items[name] for name in message["plan"]]
+        for item, following in zip(plan, [*plan[1:], None], strict=True):
+            self._run(item, following)
+        forget_results(session.config)
+        self._channel.send({"event": "done"})
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, Any, Any]:
+        """Watch the peak of the resident memory while a test runs."""
+        self._memory.start()
+        try:
+            return (yield)
+        finally:
+            self._memory.stop()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, call: Any) -> Generator[None, Any, Any]:
+        """Keep the first thing that went wrong."""
+        report = yield
+        if self._failure is None and report.outcome != "passed":
+            self._failure = _failure(report, call)
+        return report
+
+    # --- what the benchmark fixture asks for
+
+    def watch(self, name: str, extra_info: dict[str, Any]) -> None:
+        """Keep the numbers that the running test reports of itself."""
+        del name
+        self._extra_info = extra_info
+
+    def recorded(self, name: str, rounds: Sequence[float], iterations: int) -> None:
+        """Keep the rounds that pytest-benchmark measured."""
+        del name
+        self._rounds = tuple(rounds)
+        self._iterations = iterations
+
+    def conduct(self, name: str, target: Target) -> tuple[Sequence[float], int]:
+        """Run rounds as the parent passes the turn."""
+        self._leave_fork()
+        self._send(
+            {
+                "event": "ready",
+                "id": name,
+                "mode": target.mode,
+                "rounds": target.fixed_rounds,
+                "iterations": target.fixed_iterations,
+            }
+        )
+        durations: list[float] = []
+        iterations = 1
+        while True:
+            message, _ = self._channel.receive()
+            match message["do"]:
+                case "calibrate":
+                    seconds = calibrate(target, message["round_s"])
+                    self._send({"event": "calibrated"}, (seconds,))
+                case "warm-up":
+                    iterations = message["iterations"]
+                    target.warm_up()
+                    for _ in range(message["rounds"]):
+                        target.time_round(iterations)
+                    self._send({"event": "warm"})
+                case "go":
+                    turn = [target.time_round(iterations) for _ in range(message["rounds"])]
+                    durations += turn
+                    self._send({"event": "rounds"}, turn)
+                case "end":
+                    self._rounds = [duration / iterations for duration in durations]
+                    self._iterations = iterations
+                    return durations, iterations
+                case _:
+                    self._is_abandoned = True
+                    pytest.skip(message["why"])
+
+    # --- inner workings
+
+    def _run(self, item: Any, following: Any) -> None:
+        self._failure = None
+        self._is_abandoned = False
+        self._rounds = ()
+        self._iterations = 0
+        self._extra_info = {}
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        self._leave_fork()
+        os.chdir(self._root)  # a benchmark may have gone elsewhere
+        failure = self._failure
+        if failure is None and not self._rounds:
+            failure = ("raised", "the test never called its benchmark fixture")
+        self._send(
+            {
+                "event": "finished",
+                "id": item.nodeid,
+                "failure": failure,
+                "abandoned": self._is_abandoned,
+                "iterations": self._iterations,
+                "metrics": _numbers(self._extra_info),
+                "rss": self._memory.growth_bytes,
+                "modules": self._modules(),
+            },
+            () if failure else self._rounds,
+        )
+
+    def _modules(self) -> dict[str, str]:
+        loaded = ((name, sys.modules.get(name)) for name in self._module_names)
+        return {name: _origin(module) for name, module in loaded if module is not None}
+
+    def _send(self, message: dict[str, Any], numbers: Sequence[float] = ()) -> None:
+        try:
+            self._channel.send(message, numbers)
+        except OSError:  # the parent is gone: nobody is left to measure for
+            os._exit(1)
+
+    def _leave_fork(self) -> None:
+        if os.getpid() != self._process:  # a benchmark forked and its child came back as a test
+            os._exit(0)
+
+    def _refuse(self, why: str) -> None:
+        self._channel.send({"event": "refused", "why": why})
+        os._exit(1)
+
+
+def _failure(report: Any, call: Any) -> tuple[str, str]:
+    if report.outcome == "skipped":
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+        return "skipped", str(reason)[:_MESSAGE_LENGTH]
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, Unfit):
+        return "unfit", str(error)
+    text = "" if error is None else f"{type(error).__name__}: {error}"
+    return "raised", (text or _last_lines(report.longreprtext))[:_MESSAGE_LENGTH]
+
+
+def _last_lines(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    errors = [line[1:].strip() for line in lines if line.startswith("E ")]
+    return "\n".join(errors or lines[-3:])[:_MESSAGE_LENGTH]
+
+
+def _place(item: Any) -> tuple[str, str, int | None]:
+    path, line, _ = item.reportinfo()
+    return item.nodeid, str(path), None if line is None else line + 1
+
+
+def _numbers(extra_info: dict[str, Any]) -> dict[str, float]:
+    return {
+        str(name): float(value)
+        for name, value in extra_info.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
+
+
+def _origin(module: Any) -> str:
+    file = getattr(module, "__file__", None)
+    if file:
+        return str(file)
+    places = list(getattr(module, "__path__", ()))
+    return str(places[0]) if places else ""
+
+
+def _versions() -> dict[str, str]:
+    import pytest_benchmark  # noqa: PLC0415 - the plugin may be missing; refused before this point
+
+    return {"pytest_benchmark": pytest_benchmark.__version__, "python": sys.version.split()[0]}
