@@ -22,7 +22,7 @@ from perfgate.errors import UsageError
 from perfgate.measure.slots import remove_folder
 from perfgate.measure.sources import read_pyproject, source_layout
 
-__all__ = ["Overlay", "find_overlay", "lay_over"]
+__all__ = ["COPIED_CONFIGURATION", "Overlay", "find_overlay", "lay_over"]
 
 _SUITE_FILES: Final = ("test_*.py", "*_test.py", "bench_*.py")
 _HARNESS_NAME: Final = re.compile(r"(tests?|testing|bench(es|marks?)?|perf(ormance)?)(_\w*)?")
@@ -32,7 +32,7 @@ _NOT_COPIED: Final = frozenset(
         ".pytest_cache", ".ruff_cache", ".tox", ".nox", ".venv", "node_modules",
     }
 )  # fmt: skip
-_COPIED_CONFIGURATION: Final = ".perfgate-pytest"
+COPIED_CONFIGURATION: Final = ".perfgate-pytest"
 _NATIVE_TOML_MAJOR: Final = 9  # the pytest that began to read pytest.toml and [tool.pytest]
 
 
@@ -53,10 +53,10 @@ class Overlay:
         """Where pytest's configuration lies in a tree that this was laid over."""
         file = self.configuration
         if file is None:
-            return PurePosixPath(f"{_COPIED_CONFIGURATION}.ini")
+            return PurePosixPath(f"{COPIED_CONFIGURATION}.ini")
         if file.name.lstrip(".").startswith("pytest."):
             return file
-        return file.with_name(f"{_COPIED_CONFIGURATION}{file.suffix}")
+        return file.with_name(f"{COPIED_CONFIGURATION}{file.suffix}")
 
 
 def find_overlay(root: Path, suites: Sequence[str]) -> Overlay:

@@ -21,7 +21,7 @@ from typing import Final
 
 from perfgate.errors import ReferenceTreeError
 from perfgate.git import GitFailure, Repository, open_repository
-from perfgate.measure.overlay import Overlay, lay_over
+from perfgate.measure.overlay import COPIED_CONFIGURATION, Overlay, lay_over
 from perfgate.measure.slots import create_slot, remove_folder, remove_stale_slots
 
 __all__ = ["Tree", "reference_tree"]
@@ -127,7 +127,9 @@ def _borrow(repository: Repository, commit: str, checkout: Path) -> Path:
         environ={"GIT_DEFAULT_REF_FORMAT": "files"},
     )
     git_dir = checkout / ".git"
-    (git_dir / "objects" / "info").mkdir(exist_ok=True)
+    for folder in (git_dir / "objects" / "info", git_dir / "info"):
+        folder.mkdir(exist_ok=True)
+    (git_dir / "info" / "exclude").write_text(f"{COPIED_CONFIGURATION}.*\n", encoding="ascii")
     objects = os.fsencode(repository.git_path("objects").resolve())
     (git_dir / "objects" / "info" / "alternates").write_bytes(objects + b"\n")
     tags = repository.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags")
