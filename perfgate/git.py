@@ -72,8 +72,6 @@ _OPTIONS: Final = (
     "maintenance.auto=false",
     "-c",
     "advice.detachedHead=false",
-    "-c",
-    "blame.ignoreRevsFile=",
 )
 
 

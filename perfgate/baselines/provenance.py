@@ -152,11 +152,7 @@ def _blame(repository: Repository, path: str, commit: str | None) -> Mapping[str
 
 
 def _blame_here(repository: Repository, path: str, commit: str | None) -> Mapping[str, _Origin]:
-    revision = () if commit is None else (commit,)
-    try:
-        text = repository.run("blame", "--line-porcelain", *revision, "--", path)
-    except GitFailure as failure:
-        raise ReferenceTreeError(path, f"git cannot blame it: {failure.problem}") from failure
+    text = _blame_text(repository, path, commit)
     origins: dict[str, _Origin] = {}
     blamed: str = ""
     previous: tuple[str, str] | None = None
@@ -172,3 +168,26 @@ def _blame_here(repository: Repository, path: str, commit: str | None) -> Mappin
             _, earlier, earlier_path = os.fsdecode(line).split(" ", 2)
             previous = (earlier, repository.from_root(earlier_path))
     return origins
+
+
+def _blame_text(repository: Repository, path: str, commit: str | None) -> bytes:
+    # The empty name clears the list of commits that the user's settings tell blame to skip.
+    command = ["blame", "--line-porcelain", "--ignore-revs-file=", *((commit,) if commit else ())]
+    try:
+        return repository.run(*command, "--", path)
+    except GitFailure as failure:
+        if "object name list" not in failure.problem:
+            raise ReferenceTreeError(path, f"git cannot blame it: {failure.problem}") from failure
+    # The user's global settings name a list that this repository does not have: no blame works
+    # with them. Without them, git has to be told again that it may read this folder.
+    try:
+        return repository.run(
+            "-c",
+            "safe.directory=*",
+            *command,
+            "--",
+            path,
+            environ={"GIT_CONFIG_GLOBAL": os.devnull},
+        )
+    except GitFailure as failure:
+        raise ReferenceTreeError(path, f"git cannot blame it: {failure.problem}") from failure

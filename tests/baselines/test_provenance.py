@@ -127,6 +127,17 @@ def test_settings_that_make_blame_skip_commits_are_not_obeyed(repository: GitRep
     assert approved(repository) == {"a": second}
 
 
+def test_settings_that_no_blame_works_with_are_left_out(
+    tmp_path: Path, repository: GitRepository
+) -> None:
+    first = commit(repository, a=1.0)
+    settings = tmp_path / "gitconfig"
+    settings.write_text("[blame]\nignoreRevsFile = .git-blame-ignore-revs\n")
+    opened = open_repository(repository.path, {**ENVIRON, "GIT_CONFIG_GLOBAL": str(settings)})
+    assert opened is not None
+    assert approved_commits(opened, [repository.path / FILE]) == {"a": first}
+
+
 def test_ids_of_any_kind_are_read_from_their_lines(repository: GitRepository) -> None:
     names = ['b.py::test["quoted" {x}: 1,]', "b.py::test_ü", "b.py::test\\n", "version"]
     first = commit(repository, **dict.fromkeys(names, 1.0))

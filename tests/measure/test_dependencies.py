@@ -51,7 +51,7 @@ def test_what_installs_the_same_needs_no_environment(
     ("name", "mine", "theirs"),
     [
         pytest.param(
-            "pyproject.toml", '[project]\ndependencies = ["a"]', '[project]\ndependencies = ["a>1"]',
+            "pyproject.toml", '[project]\ndependencies = ["a"]', '[project]\ndependencies = ["b"]',
             id="dependencies",
         ),
         pytest.param(
@@ -59,7 +59,8 @@ def test_what_installs_the_same_needs_no_environment(
             id="groups",
         ),
         pytest.param(
-            "pyproject.toml", '[project.optional-dependencies]\nx = ["a"]', "[project]\n", id="extras"
+            "pyproject.toml", '[project.optional-dependencies]\nx = ["a"]', "[project]\n",
+            id="extras",
         ),
         pytest.param(
             "pyproject.toml", '[tool.poetry.dependencies]\na = "^1"',

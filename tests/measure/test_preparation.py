@@ -11,7 +11,11 @@ from tests.git_repository import ENVIRON
 from tests.measure.test_sources import make
 
 PROJECT = {"pyproject.toml": '[project]\nname = "shop"\ndependencies = []\n'}
-TRACE = "echo run >> trace; test -n \"$UV_PROJECT_ENVIRONMENT\"; python -c 'import sys; print(sys.prefix)' > prefix"
+TRACE = """
+echo run >> trace
+test "$UV_PROJECT_ENVIRONMENT" = "$VIRTUAL_ENV"
+python -c 'import sys; print(sys.prefix)' > prefix
+"""
 
 
 def tree_with(tmp_path: Path, files: dict[str, str], name: str = "slot") -> Tree:
