@@ -137,6 +137,9 @@ class ProcessRun(_Value, kw_only=True):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be a positive, finite number of seconds")
+        for name, value in self.metrics.items():
+            if not math.isfinite(value):
+                raise ValueError(f"metric {name!r} must be finite")
 
 
 class Benchmark(_Value, kw_only=True):
@@ -231,9 +234,10 @@ class Comparison(_Value, kw_only=True):
     commit: str = ""
     log_ratio: float
     """ln(candidate / reference): positive is slower."""
-    low: float
-    high: float
-    """Ends of the interval for ``log_ratio``; infinite where nothing bounds it."""
+    low: float | None
+    high: float | None
+    """Ends of the interval for ``log_ratio``; None where nothing bounds it (JSON knows no
+    infinity)."""
     p_value: float | None = None
     """One-sided, for "not slower", before any adjustment; None where no test was possible."""
     smallest_findable: float | None
@@ -243,6 +247,12 @@ class Comparison(_Value, kw_only=True):
     """Pairs, or processes on the smaller side."""
     reference_s: float | None = None
     candidate_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("log_ratio", "low", "high", "smallest_findable"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name} must be finite; an unbounded end is None")
 
 
 class Reason(enum.Enum):
