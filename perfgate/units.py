@@ -6,6 +6,7 @@ from typing import Final
 __all__ = [
     "format_bytes",
     "format_duration",
+    "format_interval",
     "format_percent",
     "format_ratio",
     "format_seconds",
@@ -47,11 +48,17 @@ def format_ratio(log_ratio: float) -> str:
     if abs(log_ratio) < _PERCENT_LIMIT:
         text = f"{100 * math.expm1(log_ratio):+.1f} %"
         return "0.0 %" if text[1:] == "0.0 %" else text
-    try:
-        factor = math.exp(abs(log_ratio))
-    except OverflowError:
-        factor = math.inf
-    return f"{_significant(factor, digits=2)}x {'slower' if log_ratio > 0 else 'faster'}"
+    direction = "slower" if log_ratio > 0 else "faster"
+    return f"{_factor(abs(log_ratio), digits=2)}x {direction}"
+
+
+def format_interval(low: float, high: float) -> str:
+    """Write the two ends of an effect: +5.1 % to +7.9 %, or 2.28x to 2.33x slower."""
+    if low * high > 0 and min(abs(low), abs(high)) >= _PERCENT_LIMIT:
+        near, far = sorted((abs(low), abs(high)))
+        direction = "slower" if low > 0 else "faster"
+        return f"{_factor(near, digits=3)}x to {_factor(far, digits=3)}x {direction}"
+    return f"{format_ratio(low)} to {format_ratio(high)}"
 
 
 def format_duration(seconds: float) -> str:
@@ -63,6 +70,13 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02} min"
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def _factor(size: float, *, digits: int) -> str:
+    try:
+        return _significant(math.exp(size), digits=digits)
+    except OverflowError:
+        return "more than 1e308"
 
 
 def _round_significant(value: float) -> float:

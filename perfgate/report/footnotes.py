@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from perfgate.model import Environment, Judgement, Note, NoteKind, Revision
-from perfgate.report.sentences import MESSAGE_LIMIT, name_commit, name_cpu
+from perfgate.report.sentences import name_commit, name_cpu
 from perfgate.report.text import Quoted, Sentence, join, shorten
 from perfgate.units import format_ratio
 
@@ -42,7 +42,7 @@ def _facts(facts: Sequence[str]) -> Sentence:
         return ()
     shown = facts[:6]
     rest = f", and {len(facts) - len(shown)} more)" if len(facts) > len(shown) else ")"
-    quoted = join([(Quoted(shorten(fact, MESSAGE_LIMIT)),) for fact in shown], ", ")
+    quoted = join([(Quoted(fact),) for fact in shown], ", ")
     return (" (", *quoted, rest)
 
 

@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from perfgate.model import Report
-from perfgate.report.text import Quoted, Sentence, shorten
+from perfgate.report.text import PIECE_LIMIT, Quoted, Sentence, shorten
 from perfgate.report.view import ReportView, Row, Section, build_view
 
 __all__ = ["MARKER", "render_markdown"]
 
 MARKER: Final = "<!-- perfgate -->"
 """The first line, by which an earlier comment is found again."""
-_SPAN_LIMIT: Final = 240
 _FENCE_LIMIT: Final = 8
 """Longest run of back-ticks that a fence answers; Markdown engines stop at 80."""
 
@@ -113,7 +112,7 @@ def _block_fence(commands: Sequence[str] | dict[str, None]) -> str:
 
 
 def _table_line(row: Row) -> str:
-    change = f"**{row.effect}**" if row.effect else ""
+    change = row.effect if row.is_settled or not row.effect else f"**{row.effect}**"
     if row.interval:
         change += f" ({row.interval})"
     name = _cell((row.benchmark,))
@@ -158,7 +157,7 @@ def _cell(sentence: Sentence) -> str:
 
 
 def _code_span(text: str) -> str:
-    text = shorten(text, _SPAN_LIMIT) or " "
+    text = shorten(text, PIECE_LIMIT) or " "
     if _longest_run(text) > _FENCE_LIMIT:
         text = text.replace("`", r"\x60")
     fence = "`" * (_longest_run(text) + 1)

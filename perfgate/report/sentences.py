@@ -17,12 +17,16 @@ from perfgate.model import (
     Verdict,
 )
 from perfgate.report.text import Quoted, Sentence, join, shorten
-from perfgate.units import format_bytes, format_percent, format_ratio, format_seconds
+from perfgate.units import (
+    format_bytes,
+    format_interval,
+    format_percent,
+    format_ratio,
+    format_seconds,
+)
 
-__all__ = ["MESSAGE_LIMIT", "explain", "interval", "name_commit", "name_cpu"]
+__all__ = ["explain", "interval", "name_commit", "name_cpu"]
 
-MESSAGE_LIMIT: Final = 240
-"""Characters of an exception or a reason that a row can carry."""
 _ROUNDS_NEEDED: Final = {"p90": 36, "p95": 72, "p99": 368}
 
 
@@ -35,7 +39,7 @@ def interval(comparison: Comparison) -> str:
     """Write the interval of an effect; empty when neither side is bounded."""
     low, high = comparison.low, comparison.high
     if low is not None and high is not None:
-        return f"{format_ratio(low)} to {format_ratio(high)}"
+        return format_interval(low, high)
     if low is not None:
         return f"at least {format_ratio(low)}"
     return f"at most {format_ratio(high)}" if high is not None else ""
@@ -73,7 +77,7 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
         case Reason.SLOWER:
             return join(
                 [
-                    ("Slower than ", *_against(judgement), f"; {allowed} is too much."),
+                    ("Slower than ", *_against(judgement), f"; the threshold is {allowed}."),
                     *_others(judgement),
                 ]
             )
@@ -83,7 +87,7 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
                     (
                         "Slower than ",
                         *_against(judgement),
-                        f"; {allowed} is too much, and this change adds to it.",
+                        f"; the threshold is {allowed}, and this change adds to it.",
                     ),
                     *_others(judgement),
                 ]
@@ -143,7 +147,7 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
 
 
 def _message(judgement: Judgement) -> Quoted:
-    return Quoted(shorten(judgement.message.strip() or "no reason given", MESSAGE_LIMIT))
+    return Quoted(judgement.message.strip() or "no reason given")
 
 
 def _until(judgement: Judgement) -> Sentence:
@@ -183,7 +187,7 @@ def _edited(judgement: Judgement) -> Sentence:
     reason = edit.new.reason if edit is not None and edit.new is not None else judgement.message
     if not reason.strip():
         return (f"This change {verb} its baseline, without a reason.",)
-    return (f"This change {verb} its baseline: ", Quoted(shorten(reason, MESSAGE_LIMIT)), ".")
+    return (f"This change {verb} its baseline: ", Quoted(reason), ".")
 
 
 def _other_hardware(judgement: Judgement, environment: Environment) -> Sentence:
@@ -204,11 +208,7 @@ def name_cpu(model: str) -> Sentence:
 
 def _too_noisy(judgement: Judgement) -> Sentence:
     allowed = format_percent(judgement.threshold)
-    if not judgement.comparisons:
-        return (f"Too noisy to tell apart from the threshold of {allowed}.",)
-    spans = interval(judgement.comparisons[0])
-    first = f"Too noisy: {spans}" if spans else "Too noisy: nothing bounds the change"
-    text = f"{first}, with a threshold of {allowed}, after {_pairs(judgement)}."
+    text = f"Too noisy to tell unchanged from {allowed} slower, after {_pairs(judgement)}."
     return join([(text,), _findable(judgement)])
 
 
@@ -222,7 +222,7 @@ def _no_reference(judgement: Judgement) -> Sentence:
 
 def _pairs(judgement: Judgement) -> str:
     if not judgement.comparisons:
-        return "no measurement"
+        return "0 pairs"
     deciding = judgement.comparisons[0]
     paired = deciding.reference in {ReferenceKind.MERGE_BASE, ReferenceKind.APPROVED}
     one, many = ("pair", "pairs") if paired else ("process", "processes")

@@ -74,7 +74,10 @@ def _table(rows: Sequence[Row], width: int) -> "RenderableType":
     from rich.text import Text  # noqa: PLC0415 - as above
 
     verdicts = [f"{row.symbol} {row.word}" for row in rows]
-    numbers = {"Time": [row.times for row in rows], "Change": [row.effect for row in rows]}
+    numbers = {
+        "Before → after": [row.times for row in rows],
+        "Change": [row.effect for row in rows],
+    }
     if width >= _WIDE:
         numbers["Between"] = [row.interval for row in rows]
     taken = sum(2 + max(map(len, [title, *cells])) for title, cells in numbers.items())
@@ -101,7 +104,7 @@ def _fit(name: str, width: int) -> str:
         return name
     file, separator, test = name.partition("::")
     start = file[: max(0, width - 1 - cell_len(separator + test))] if separator else ""
-    rest = separator + test if start else name
+    rest = (separator + test if start else name)[-width:]
     while rest and cell_len(start) + 1 + cell_len(rest) > width:
         rest = rest[1:]
     return f"{start}…{rest}"
@@ -115,8 +118,9 @@ def _print_reasons(console: "Console", section: Section, explained: int) -> None
     _print_indented(console, f"\n{section.heading}", 0, "bold")
     for row in rows:
         interval = f" ({row.interval})" if row.interval else ""
-        _print_indented(console, row.benchmark.text, 2, _STYLES[row.tone])
-        _print_indented(console, f"{row.effect}{interval} {plain(row.why)}".strip(), 4, "")
+        change = f"{row.effect}{interval}: " if row.effect else ""
+        _print_indented(console, plain((row.benchmark,)), 2, _STYLES[row.tone])
+        _print_indented(console, f"{change}{plain(row.why)}", 4, "")
         if row.advice:
             _print_indented(console, row.advice, 4, "")
         if row.command:
@@ -131,7 +135,7 @@ def _print_end(console: "Console", view: ReportView) -> None:
         _print_indented(console, f"Waiver: {plain(waiver)}", 0, "")
     for note in view.notes:
         _print_indented(console, f"Note: {plain(note)}", 0, "")
-    for line in (plain(view.environment), plain(view.commits), view.counts):
+    for line in (plain(view.commits), plain(view.environment), view.counts):
         if line:
             _print_indented(console, line, 0, "dim")
     _print_indented(

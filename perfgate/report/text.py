@@ -10,8 +10,19 @@ import shlex
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-__all__ = ["Quoted", "Sentence", "join", "plain", "quote_shell", "shorten", "visible"]
+__all__ = [
+    "PIECE_LIMIT",
+    "Quoted",
+    "Sentence",
+    "join",
+    "plain",
+    "quote_shell",
+    "shorten",
+    "visible",
+]
 
+PIECE_LIMIT: Final = 240
+"""Characters of a piece from outside that a sentence shows."""
 _BLANKS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
 """Printable by the standard, yet nothing is seen: letters and marks that hide in names."""
 
@@ -57,8 +68,11 @@ def shorten(text: str, limit: int) -> str:
 
 
 def plain(sentence: Iterable[str | Quoted]) -> str:
-    """Write a sentence as plain text, for places that know no markup at all."""
-    return "".join(piece.text if isinstance(piece, Quoted) else piece for piece in sentence)
+    """Write a sentence as plain text, for places that know no markup; long pieces lose a middle."""
+    return "".join(
+        shorten(piece.text, PIECE_LIMIT) if isinstance(piece, Quoted) else piece
+        for piece in sentence
+    )
 
 
 def join(sentences: Iterable[Sentence], separator: str = " ") -> Sentence:

@@ -257,6 +257,8 @@ def _rank(judgement: Judgement) -> tuple[int, float, str]:
 
 def _row(judgement: Judgement, benchmark: Benchmark | None, report: Report) -> Row:
     symbol, word, tone = _WORDS[judgement.verdict]
+    if judgement.reason is Reason.WAIVED:
+        symbol, word, tone = "=", "waived", Tone.NEUTRAL
     effect = _effect(judgement)
     advice = advise(judgement)
     deciding = judgement.comparisons[0] if judgement.comparisons else None
@@ -336,7 +338,7 @@ def _waiver(judgement: Judgement) -> Sentence:
     expires: Sentence = (" without an end",)
     if judgement.waiver_expires:
         expires = (" until ", Quoted(shorten(judgement.waiver_expires, 40)))
-    reason: Sentence = (": ", Quoted(shorten(judgement.message, 240))) if judgement.message else ()
+    reason: Sentence = (": ", Quoted(judgement.message)) if judgement.message else ()
     return (Quoted(judgement.benchmark), f"{size} is waived", *expires, *reason, ".")
 
 
