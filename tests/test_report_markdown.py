@@ -102,7 +102,8 @@ def test_what_stands_outside_code_does_not_depend_on_markup(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a|b", "a`b", "`", "x\\", "<b>", "@octocat", "a``b`", "a\\b", "&lt;"]
+    "text",
+    ["a|b", "a\\|b", "a\\\\|", "a`b", "`", "x\\", "<b>", "@octocat", "a``b`", "a\\b", "&lt;"],
 )
 def test_a_name_reads_in_its_code_span_as_it_is(text: str) -> None:
     spans = page(render_markdown(report_cases.with_text(text))).code

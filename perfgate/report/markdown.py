@@ -62,7 +62,6 @@ def _largest_fitting(most: int, fits: Callable[[int], bool]) -> int | None:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
     text: str
-    fence: str
     commands: tuple[str, ...]
 
 
@@ -100,15 +99,7 @@ def _steps(rows: Sequence[Row]) -> tuple[_Step, ...]:
     for row in rows:
         if row.advice:
             commands.setdefault(row.advice, {}).update({row.command: None} if row.command else {})
-    return tuple(
-        _Step(text=text, fence=_block_fence(chosen), commands=tuple(chosen))
-        for text, chosen in commands.items()
-    )
-
-
-def _block_fence(commands: Sequence[str] | dict[str, None]) -> str:
-    longest = max((_longest_run(command) for command in commands), default=0)
-    return "`" * max(3, longest + 1)
+    return tuple(_Step(text=text, commands=tuple(chosen)) for text, chosen in commands.items())
 
 
 def _table_line(row: Row) -> str:
@@ -149,11 +140,8 @@ def _markdown(value: str | Quoted | Sentence) -> str:
 
 
 def _cell(sentence: Sentence) -> str:
-    r"""Write a sentence for a table cell, where a pipe needs a backslash even within code.
-
-    Engines disagree about a pipe behind a backslash, so that one is shown as ``\x7c``.
-    """
-    return re.sub(r"\\+\|", lambda m: m[0][:-1] + r"\x7c", _markdown(sentence)).replace("|", r"\|")
+    """Write a sentence for a table cell, where a pipe needs a backslash even within code."""
+    return _markdown(sentence).replace("|", r"\|")
 
 
 def _code_span(text: str) -> str:
