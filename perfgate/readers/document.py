@@ -10,22 +10,37 @@ import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from perfgate.errors import InputFileError
 
-__all__ = ["SIZE_LIMIT_BYTES", "check_keys", "decode", "fault", "has_plain_keys", "read_document"]
+__all__ = [
+    "SIZE_LIMIT_BYTES",
+    "Count",
+    "Seconds",
+    "check_keys",
+    "decode",
+    "fault",
+    "has_plain_keys",
+    "read_document",
+]
 
 SIZE_LIMIT_BYTES: Final = 1 << 30
 """A file of this size or more is refused."""
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+"""A time that something took; the bound keeps sums of a million rounds finite."""
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+"""At least one, and exact in any JSON reader."""
 
 _T = TypeVar("_T")
 _TEXT_LIMIT: Final = 300
 _TOO_DEEP: Final = "is nested too deeply to be a result file"
 _WHERE: Final = re.compile(r" - at (?:`key` in )?`\$\.?(?P<place>.*)`\Z", re.DOTALL)
 _AT_BYTE: Final = re.compile(r" \(byte (?P<byte>\d+)\)\Z")
+_TYPES: Final = re.compile(r"(?:(?<=xpected )|(?<=got ))`(?P<names>[a-z |]+)`")
 _SPACED_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
 _CONSTANTS: Final = (b"NaN", b"Infinity")
 _MARKS: Final = (
@@ -36,23 +51,19 @@ _MARKS: Final = (
     (b"PK\x03\x04", "is a zip archive; unpack it first"),
 )
 _WORDS: Final = {
-    "`float`": "a number",
-    "`int`": "a whole number",
-    "`str`": "text",
-    "`bool`": "true or false",
-    "`array`": "a list",
-    "`object`": "an object",
-    "`null`": "null",
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
 }
 
 
-def fault(path: Path, place: str, problem: str) -> NoReturn:
-    """Refuse a file, in one line whatever the texts hold that came from outside.
-
-    Raises:
-        InputFileError: always.
-    """
-    raise InputFileError(_one_line(str(path)), _one_line(place), _one_line(problem)) from None
+def fault(path: Path, place: str, problem: str) -> InputFileError:
+    """Say what is wrong with a file: one line, whatever the texts from outside hold."""
+    return InputFileError(_one_line(str(path)), _one_line(_cut(place)), _one_line(_cut(problem)))
 
 
 def read_document(path: Path) -> bytes:
@@ -65,11 +76,11 @@ def read_document(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(_size_to_read(path, os.fstat(file.fileno())))
     except FileNotFoundError:
-        fault(path, "", "does not exist")
+        raise fault(path, "", "does not exist") from None
     except IsADirectoryError:
-        fault(path, "", "is a directory; name a result file in it")
+        raise fault(path, "", "is a directory; name a result file in it") from None
     except OSError as error:
-        fault(path, "", f"cannot be read: {error.strerror}")
+        raise fault(path, "", f"cannot be read: {error.strerror}") from error
     _check_text(path, data)
     return data
 
@@ -87,11 +98,11 @@ def decode(path: Path, data: bytes | msgspec.Raw, kind: type[_T], place: str = "
         where = _WHERE.search(message)
         inner = where["place"] if where else ""
         dot = "." if place and inner and not inner.startswith("[") else ""
-        fault(path, f"{place}{dot}{inner}", _plain(_WHERE.sub("", message)))
+        raise fault(path, f"{place}{dot}{inner}", _plain(_WHERE.sub("", message))) from error
     except msgspec.DecodeError as error:
-        _refuse_syntax(path, bytes(data), str(error))
+        raise _syntax_fault(path, bytes(data), str(error)) from error
     except RecursionError:
-        fault(path, place, _TOO_DEEP)
+        raise fault(path, place, _TOO_DEEP) from None
 
 
 def has_plain_keys(data: bytes, count: int) -> bool:
@@ -112,56 +123,58 @@ def check_keys(path: Path, data: bytes | msgspec.Raw, place: str = "") -> None:
     try:
         found = _first_fault(bytes(data))
     except RecursionError:
-        fault(path, place, _TOO_DEEP)
+        raise fault(path, place, _TOO_DEEP) from None
+    except ValueError as error:  # in a part that msgspec skipped over
+        raise fault(path, place, f"is not JSON: {error}") from error
     if found is not None:
         dot = "." if place and not found.place.startswith("[") else ""
-        fault(path, f"{place}{dot}{found.place}", found.problem)
+        raise fault(path, f"{place}{dot}{found.place}", found.problem)
 
 
 def _size_to_read(path: Path, status: os.stat_result) -> int:
     if stat.S_ISFIFO(status.st_mode):
         return SIZE_LIMIT_BYTES - 1
     if not stat.S_ISREG(status.st_mode):
-        fault(path, "", "is not a file")
+        raise fault(path, "", "is not a file")
     if status.st_size >= SIZE_LIMIT_BYTES:
-        fault(path, "", "is 1 GiB or larger; write results without raw rounds (stats.data)")
+        raise fault(path, "", "is 1 GiB or larger; write results without raw rounds (stats.data)")
     return status.st_size
 
 
 def _check_text(path: Path, data: bytes) -> None:
     if not data.strip():
-        fault(path, "", "is empty")
+        raise fault(path, "", "is empty")
     for mark, problem in _MARKS:
         if data.startswith(mark):
-            fault(path, "", problem)
+            raise fault(path, "", problem)
     if data.isascii():
         return
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        fault(path, _position(data, error.start), "is not UTF-8")
+        raise fault(path, _position(data, error.start), "is not UTF-8") from error
 
 
-def _refuse_syntax(path: Path, data: bytes, message: str) -> NoReturn:
+def _syntax_fault(path: Path, data: bytes, message: str) -> InputFileError:
     at = _AT_BYTE.search(message)
     if at is None:
-        fault(path, "", "is cut short: the JSON in it does not end")
+        return fault(path, "", "is cut short: the JSON in it does not end")
     byte = int(at["byte"])
     window = data[max(0, byte - 1) : byte + len("-Infinity")]
     if any(constant in window for constant in _CONSTANTS):
-        _refuse_constant(path, data, byte)
+        return _constant_fault(path, data, byte)
     problem = _AT_BYTE.sub("", message).removeprefix("JSON is malformed: ")
-    fault(path, _position(data, byte), f"is not JSON: {problem}")
+    return fault(path, _position(data, byte), f"is not JSON: {problem}")
 
 
-def _refuse_constant(path: Path, data: bytes, byte: int) -> NoReturn:
+def _constant_fault(path: Path, data: bytes, byte: int) -> InputFileError:
     try:
         found = _first_fault(data)
     except (ValueError, RecursionError):  # broken elsewhere too: the line alone must do
         found = None
     if found is None or not found.is_constant:
         found = _Fault(_position(data, byte), _constant_problem("NaN or Infinity"))
-    fault(path, found.place, found.problem)
+    return fault(path, found.place, found.problem)
 
 
 def _position(data: bytes, byte: int) -> str:
@@ -171,17 +184,22 @@ def _position(data: bytes, byte: int) -> str:
 
 
 def _plain(message: str) -> str:
-    for word, plain in _WORDS.items():
-        message = message.replace(word, plain)
+    message = _TYPES.sub(_type_in_words, message)
     return message[:1].lower() + message[1:]
 
 
+def _type_in_words(types: re.Match[str]) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in types["names"].split(" | "))
+
+
 def _one_line(text: str) -> str:
-    if len(text) > _TEXT_LIMIT:
-        text = text[: _TEXT_LIMIT - 3] + "..."
     return "".join(
         character if character.isprintable() else repr(character)[1:-1] for character in text
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_LIMIT else text[: _TEXT_LIMIT - 3] + "..."
 
 
 class _Fault:
@@ -235,22 +253,22 @@ def _first_fault(data: bytes) -> _Fault | None:
     return found[0]
 
 
-def _outwards(fault: _Fault, pairs: Sequence[tuple[str, Any]]) -> _Fault | None:
+def _outwards(found: _Fault, pairs: Sequence[tuple[str, Any]]) -> _Fault | None:
     for key, value in pairs:
-        indices = _indices(fault, value)
+        indices = _indices(found, value)
         if indices is not None:
-            fault.place = f".{key}{indices}{fault.place}"
-            return fault
+            found.place = f".{key}{indices}{found.place}"
+            return found
     return None
 
 
-def _indices(fault: _Fault, value: object) -> str | None:
-    """Return the list indices that lead to the fault, empty if it is the value itself."""
-    if value is fault:
+def _indices(found: _Fault, value: object) -> str | None:
+    """Return the list indices that lead to the found, empty if it is the value itself."""
+    if value is found:
         return ""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            inner = _indices(fault, item)
+            inner = _indices(found, item)
             if inner is not None:
                 return f"[{index}]{inner}"
     return None

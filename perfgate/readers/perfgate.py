@@ -57,7 +57,7 @@ def read_perfgate_report(path: Path, data: bytes) -> Results:
 def _check_version(path: Path, data: bytes) -> None:
     version = decode(path, data, _Versioned).version
     if version != RESULTS_VERSION:
-        fault(
+        raise fault(
             path,
             "version",
             f"is {version}, and this perfgate reads {RESULTS_VERSION}: take the same on both sides",
@@ -66,9 +66,11 @@ def _check_version(path: Path, data: bytes) -> None:
 
 def _check_benchmarks(path: Path, results: Results, place: str) -> None:
     if not results.benchmarks:
-        fault(path, place, "is empty: nothing was measured")
+        raise fault(path, place, "is empty: nothing was measured")
     seen: dict[str, int] = {}
     for index, benchmark in enumerate(results.benchmarks):
         first = seen.setdefault(benchmark.id, index)
         if first != index:
-            fault(path, f"{place}[{index}].id", f"{benchmark.id} is already in {place}[{first}]")
+            raise fault(
+                path, f"{place}[{index}].id", f"{benchmark.id} is already in {place}[{first}]"
+            )

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from perfgate.model import Benchmark, Environment, ProcessRun, Results, Revision
-from perfgate.readers.document import check_keys, decode, fault
+from perfgate.readers.document import Count, Seconds, check_keys, decode, fault
 from perfgate.stats.quantiles import summarise
 
 __all__ = ["read_pyperf"]
@@ -24,28 +24,25 @@ _MACHINES: Final = frozenset(
     | {"riscv64"}
 )
 
-_Seconds = Annotated[float, msgspec.Meta(gt=0)]
-_Count = Annotated[int, msgspec.Meta(ge=1)]
-
 
 class _Metadata(msgspec.Struct, frozen=True, gc=False):
     """What is used of it, from the file, the benchmark or the run; the inner one holds."""
 
     name: str | UnsetType = UNSET
     unit: str | UnsetType = UNSET
-    loops: _Count | UnsetType = UNSET
-    inner_loops: _Count | UnsetType = UNSET
+    loops: Count | UnsetType = UNSET
+    inner_loops: Count | UnsetType = UNSET
     platform: str | UnsetType = UNSET
     python_implementation: str | UnsetType = UNSET
     python_version: str | UnsetType = UNSET
     cpu_model_name: str | UnsetType = UNSET
-    cpu_count: int | UnsetType = UNSET
+    cpu_count: Count | UnsetType = UNSET
     commit_id: str | UnsetType = UNSET
     commit_branch: str | UnsetType = UNSET
 
 
 class _Run(msgspec.Struct, frozen=True, gc=False):
-    values: list[_Seconds] = []
+    values: list[Seconds] = []
     """Seconds per iteration; none in a run that only calibrated."""
     metadata: _Metadata = _Metadata()
 
@@ -83,21 +80,25 @@ def read_pyperf(path: Path, data: bytes) -> Results:
     document = decode(path, data, _Document)
     check_keys(path, data)
     if document.version not in _VERSIONS:
-        fault(path, "version", f"is {document.version}; pyperf 0.9.6 or newer writes 6 or 1.0")
+        raise fault(
+            path, "version", f"is {document.version}; pyperf 0.9.6 or newer writes 6 or 1.0"
+        )
     if not document.benchmarks:
-        fault(path, "benchmarks", "is empty: nothing was measured")
+        raise fault(path, "benchmarks", "is empty: nothing was measured")
     benchmarks: dict[str, Benchmark] = {}
     origins = []
     for index, entry in enumerate(document.benchmarks):
         place = f"benchmarks[{index}]"
         benchmark = _benchmark(path, place, document.metadata, entry)
         if benchmark.id in benchmarks:
-            fault(path, f"{place}.metadata.name", f"{benchmark.id} is there already")
+            raise fault(path, f"{place}.metadata.name", f"{benchmark.id} is there already")
         benchmarks[benchmark.id] = benchmark
         origin = _origin(_merged(document.metadata, entry.metadata, entry.runs[0].metadata))
         origins.append(origin)
         if origin != origins[0]:
-            fault(path, f"{place}.metadata", "differs in machine, Python or commit from the first")
+            raise fault(
+                path, f"{place}.metadata", "differs in machine, Python or commit from the first"
+            )
     environment, revision = origins[0]
     return Results(
         environment=environment, revision=revision, benchmarks=tuple(benchmarks.values())
@@ -117,7 +118,7 @@ def _check_units(path: Path, document: _Units) -> None:
 def _check_unit(path: Path, place: str, metadata: _Metadata) -> None:
     unit = metadata.unit
     if unit not in (UNSET, "second"):
-        fault(path, f"{place}.unit", f"is {unit}; perfgate compares times, in seconds")
+        raise fault(path, f"{place}.unit", f"is {unit}; perfgate compares times, in seconds")
 
 
 def _benchmark(path: Path, place: str, common: _Metadata, entry: _Benchmark) -> Benchmark:
@@ -135,9 +136,9 @@ def _benchmark(path: Path, place: str, common: _Metadata, entry: _Benchmark) -> 
                 )
             )
     if not runs:
-        fault(path, f"{place}.runs", "hold no values: every run only calibrated")
+        raise fault(path, f"{place}.runs", "hold no values: every run only calibrated")
     if not name:
-        fault(path, f"{place}.metadata", "has no name")
+        raise fault(path, f"{place}.metadata", "has no name")
     return Benchmark(id=name, suite=_SUITE, runs=tuple(runs))
 
 

@@ -15,13 +15,10 @@ from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import astuple
 
 from perfgate.model import Benchmark, Environment, ProcessRun, Results, Revision, suite_name
-from perfgate.readers.document import check_keys, decode, fault, has_plain_keys
+from perfgate.readers.document import Count, Seconds, check_keys, decode, fault, has_plain_keys
 from perfgate.stats.quantiles import summarise
 
 __all__ = ["read_pytest_benchmark"]
-
-_Seconds = Annotated[float, msgspec.Meta(gt=0)]
-_Count = Annotated[int, msgspec.Meta(ge=1)]
 
 _NO_COMMIT: Final = ("unversioned", "unknown")
 
@@ -31,14 +28,14 @@ _NO_COMMIT: Final = ("unversioned", "unknown")
 
 
 class _Stats(msgspec.Struct, frozen=True, gc=False):
-    min: _Seconds
-    max: _Seconds
-    mean: _Seconds
-    median: _Seconds
-    rounds: _Count
-    iterations: _Count
-    iqr: Annotated[float, msgspec.Meta(ge=0)] | UnsetType = UNSET
-    data: list[_Seconds] | UnsetType = UNSET
+    min: Seconds
+    max: Seconds
+    mean: Seconds
+    median: Seconds
+    rounds: Count
+    iterations: Count
+    iqr: Annotated[float, msgspec.Meta(ge=0, le=1e12)] | UnsetType = UNSET
+    data: list[Seconds] | UnsetType = UNSET
     stddev: Any = UNSET
     q1: Any = UNSET
     q3: Any = UNSET
@@ -86,7 +83,7 @@ class _Cpu(msgspec.Struct, frozen=True):
     brand_raw: str | None = None
     brand: str | None = None
     """What py-cpuinfo before 6.0 called it."""
-    count: int | None = None
+    count: Count | None = None
 
 
 class _Machine(msgspec.Struct, frozen=True):
@@ -114,7 +111,7 @@ def read_pytest_benchmark(path: Path, data: bytes) -> Results:
     document = decode(path, data, _Document)
     _check_keys_once(path, data, document)
     if not document.benchmarks:
-        fault(path, "benchmarks", "is empty: nothing was measured")
+        raise fault(path, "benchmarks", "is empty: nothing was measured")
     return Results(
         environment=_environment(path, document),
         revision=_revision(path, document),
@@ -157,11 +154,11 @@ def _benchmarks(path: Path, benchmarks: list[_Benchmark]) -> Iterator[Benchmark]
     for index, entry in enumerate(benchmarks):
         name = entry.fullname or entry.name
         if not name:
-            fault(path, f"benchmarks[{index}].name", "is empty")
+            raise fault(path, f"benchmarks[{index}].name", "is empty")
         first = seen.setdefault(name, index)
         if first != index:
             field = "fullname" if entry.fullname else "name"
-            fault(
+            raise fault(
                 path,
                 f"benchmarks[{index}].{field}",
                 f"{name} is already in benchmarks[{first}]; was it run again after a failure?",
@@ -181,7 +178,9 @@ def _process_run(path: Path, index: int, entry: _Benchmark) -> ProcessRun:
     metrics = _metrics(entry.extra_info) if entry.extra_info else {}
     if stats.data is UNSET:
         if not stats.min <= stats.median <= stats.max:
-            fault(path, f"benchmarks[{index}].stats", "min, median and max are not in this order")
+            raise fault(
+                path, f"benchmarks[{index}].stats", "min, median and max are not in this order"
+            )
         return ProcessRun(
             rounds=stats.rounds,
             iterations=stats.iterations,
@@ -193,7 +192,7 @@ def _process_run(path: Path, index: int, entry: _Benchmark) -> ProcessRun:
             metrics=metrics,
         )
     if len(stats.data) != stats.rounds:
-        fault(
+        raise fault(
             path,
             f"benchmarks[{index}].stats.data",
             f"holds {len(stats.data)} rounds where stats.rounds says {stats.rounds}",
