@@ -112,12 +112,13 @@ def _stats(level_s: float, rng: random.Random, rounds: int | None) -> dict[str, 
     timings = sorted(level_s * rng.lognormvariate(0.0, 0.02) for _ in range(rounds or 20))
     low, middle, high = (timings[len(timings) * part // 4] for part in (1, 2, 3))
     mean = sum(timings) / len(timings)
+    iterations = max(1, int(1e-4 / level_s))
     stats = {
         "min": timings[0],
         "max": timings[-1],
         "mean": mean,
         "stddev": level_s * 0.02,
-        "rounds": rounds or 5 + int(1.0 / level_s),
+        "rounds": rounds or max(5, int(1.0 / (level_s * iterations))),
         "median": middle,
         "iqr": high - low,
         "q1": low,
@@ -129,7 +130,7 @@ def _stats(level_s: float, rng: random.Random, rounds: int | None) -> dict[str, 
         "hd15iqr": timings[-1],
         "ops": 1.0 / mean,
         "total": mean * len(timings),
-        "iterations": 1 if level_s > 1e-4 else int(1e-4 / level_s),
+        "iterations": iterations,
     }
     if rounds is not None:
         rng.shuffle(timings)

@@ -1,6 +1,6 @@
 """One JSON document from outside: its bytes, its strict decoding, and its faults as one line.
 
-Nothing here knows a format. msgspec checks types and bounds; what it lets pass without a word
+Nothing here knows the keys of a format. msgspec checks types and bounds; what it lets pass without a word
 (a key that appears twice in one object) is found with the standard library's parser.
 """
 
@@ -213,7 +213,7 @@ class _Fault:
 
 def _constant_problem(name: str) -> str:
     return (
-        f"{name} is not JSON; it comes from a number in extra_info that is not finite: "
+        f"{name} is not JSON: a number (of extra_info, say) was not finite; "
         "leave it out there, then measure again"
     )
 
