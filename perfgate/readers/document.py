@@ -1,7 +1,7 @@
 """One JSON document from outside: its bytes, its strict decoding, and its faults as one line.
 
-Nothing here knows the keys of a format. msgspec checks types and bounds; what it lets pass without a word
-(a key that appears twice in one object) is found with the standard library's parser.
+Nothing here knows the keys of a format. msgspec checks types and bounds; what it lets pass without
+a word (a key that appears twice in one object) is found with the standard library's parser.
 """
 
 import json
@@ -81,6 +81,8 @@ def read_document(path: Path) -> bytes:
         raise fault(path, "", "is a directory; name a result file in it") from None
     except OSError as error:
         raise fault(path, "", f"cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a null character in the name
+        raise fault(path, "", f"cannot be read: {error}") from error
     _check_text(path, data)
     return data
 

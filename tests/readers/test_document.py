@@ -187,6 +187,32 @@ def test_keys_of_lists_in_lists_are_found() -> None:
     assert caught.value.place == "[1][1].a[0][0].b"
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(b"[" * 100_000, "is nested too deeply to be a result file", id="deep"),
+        pytest.param(b'{"b": 01}', "is not JSON: Expecting", id="syntax"),
+    ],
+)
+def test_the_check_of_keys_refuses_what_it_cannot_parse(content: bytes, problem: str) -> None:
+    with pytest.raises(InputFileError) as caught:
+        check_keys(Path("x.json"), content, "machine_info")
+    assert caught.value.place == "machine_info"
+    assert caught.value.problem.startswith(problem)
+
+
+@pytest.mark.parametrize("depth", [50, 200, 400, 600, 800, 950, 1500])
+def test_deep_nesting_in_a_part_that_is_kept_is_read_or_refused(tmp_path: Path, depth: int) -> None:
+    for inner in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+        document = put(pytest_benchmark(), ("benchmarks", 0, "extra_info"), {"deep": "HERE"})
+        path = write(tmp_path, json.dumps(document).replace('"HERE"', inner))
+        try:
+            outcome = len(read_results(path).benchmarks)
+        except InputFileError as error:
+            outcome = error.problem  # type: ignore[assignment]  # either is right
+        assert outcome in (4, "is nested too deeply to be a result file")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.json").problem == "does not exist"
 
@@ -211,6 +237,11 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
 
 def test_a_name_too_long_for_the_system_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path / ("x" * 5000)).problem
+
+
+def test_a_name_with_a_null_character_is_refused() -> None:
+    with pytest.raises(InputFileError, match=r"^a\\x00b: cannot be read: embedded null"):
+        read_results(Path("a\0b"))
 
 
 def test_a_file_of_one_gibibyte_is_refused(tmp_path: Path) -> None:

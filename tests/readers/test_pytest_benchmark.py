@@ -9,7 +9,7 @@ import pytest
 from perfgate.errors import InputFileError
 from perfgate.model import Benchmark, Results, Revision
 from perfgate.readers.files import read_results
-from tests.readers.documents import put, pytest_benchmark, write
+from tests.readers.documents import put, pytest_benchmark, without, write
 
 # what each version wrote into one benchmark and its stats, as its as_dict says
 OLDEST_STATS = {"min", "max", "mean", "median", "rounds", "iterations", "iqr", "q1", "q3", "stddev"}
@@ -138,6 +138,22 @@ def test_only_finite_numbers_of_extra_info_become_metrics(tmp_path: Path) -> Non
     extra |= {"nested": {"x": 1}, "huge": 10**400}
     document = put(pytest_benchmark(1), ("benchmarks", 0, "extra_info"), extra)
     assert only(read(tmp_path, document)).runs[0].metrics == {"bytes": 12.0, "ratio": 0.5}
+
+
+def test_a_benchmark_without_any_name_is_refused(tmp_path: Path) -> None:
+    document = put(pytest_benchmark(1), ("benchmarks", 0, "fullname"), "")
+    document["benchmarks"][0]["name"] = ""
+    with pytest.raises(InputFileError, match=r"benchmarks\[0\].name: is empty"):
+        read(tmp_path, document)
+
+
+def test_a_file_may_say_nothing_of_the_machine(tmp_path: Path) -> None:
+    environment = read(tmp_path, without(pytest_benchmark(1), ("machine_info",))).environment
+    assert (environment.system, environment.cpu_model, environment.cpu_count) == ("", "", None)
+
+
+def test_a_file_may_say_nothing_of_the_commit(tmp_path: Path) -> None:
+    assert read(tmp_path, without(pytest_benchmark(1), ("commit_info",))).revision == Revision()
 
 
 def test_the_machine_becomes_the_environment(tmp_path: Path) -> None:
