@@ -31,6 +31,7 @@ __all__ = [
     "Results",
     "Revision",
     "Verdict",
+    "suite_name",
 ]
 
 RESULTS_VERSION: Final = 1
@@ -170,6 +171,18 @@ class Results(_Value, frozen=True, kw_only=True):
     benchmarks: tuple[Benchmark, ...]
     legs: tuple[str, ...] = ()
     """Names of the shards or matrix legs that these results were merged from."""
+
+
+def suite_name(path: str) -> str:
+    """Name the suite that a benchmark file stands for: ``benchmarks/test_stripe.py`` is stripe.
+
+    Empty for an empty path.
+    """
+    stem = path.rpartition("/")[2].removesuffix(".py")
+    for prefix in ("test_", "bench_"):
+        if stem.startswith(prefix) and stem != prefix:
+            return stem.removeprefix(prefix)
+    return stem
 
 
 # --- what was approved -------------------------------------------------------------------------

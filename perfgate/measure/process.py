@@ -219,9 +219,7 @@ def _outcomes(
         yield name, outcome_of(message, rounds, hash_seed)
 
 
-def outcome_of(
-    message: Mapping[str, Any], rounds: Sequence[float], hash_seed: int
-) -> Outcome:
+def outcome_of(message: Mapping[str, Any], rounds: Sequence[float], hash_seed: int) -> Outcome:
     """Turn a ``finished`` event into a run or a failure; a round of no time at all is a failure."""
     if message["failure"] is not None:
         kind, text = message["failure"]

@@ -199,9 +199,7 @@ def _install_lockstep(conductor: Conductor) -> None:
         _refuse_coroutine(function(*args, **kwargs))
         return measure(fixture, Call(fixture, function, args, kwargs))
 
-    def raw_pedantic(
-        fixture: Any, target: Callable[..., Any], *args: Any, **options: Any
-    ) -> Any:
+    def raw_pedantic(fixture: Any, target: Callable[..., Any], *args: Any, **options: Any) -> Any:
         _refuse_async(target)
         return measure(fixture, Pedantic(fixture, _PedanticOptions(target, *args, **options)))
 
