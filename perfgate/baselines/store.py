@@ -207,8 +207,8 @@ class _KeyParts:
     @classmethod
     def of(cls, key: str) -> "_KeyParts":
         """Take a key apart; parts that are not there are empty."""
-        system, _, rest = key.partition("-")
-        *machine, implementation, version = ("", "", *rest.split("-"))[-max(3, rest.count("-")) :]
+        parts = key.split("-")
+        system, *machine, implementation, version = (*parts, *[""] * (4 - len(parts)))
         major, _, minor = version.partition(".")
         is_version = major.isdecimal() and minor.isdecimal()
         return cls(

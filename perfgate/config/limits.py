@@ -74,5 +74,5 @@ def parse_limit(expression: str) -> Limit:
         metric=metric,
         is_upper=operator.startswith("<"),
         is_inclusive=operator.endswith("="),
-        bound=bound,
+        bound=float(bound),
     )
