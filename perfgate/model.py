@@ -31,6 +31,7 @@ __all__ = [
     "Results",
     "Revision",
     "Verdict",
+    "suite_name",
 ]
 
 RESULTS_VERSION: Final = 1
@@ -43,7 +44,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 # --- what was measured -------------------------------------------------------------------------
 
 
-class Environment(_Value, kw_only=True):
+class Environment(_Value, frozen=True, kw_only=True):
     """Where something was measured; an empty string or None means unknown."""
 
     system: str
@@ -74,7 +75,7 @@ class Environment(_Value, kw_only=True):
         return bool(cpu_model) and cpu_model == self.cpu_model
 
 
-class Revision(_Value, kw_only=True):
+class Revision(_Value, frozen=True, kw_only=True):
     """The state of the code; an empty commit means that no repository was found."""
 
     commit: str = ""
@@ -97,14 +98,14 @@ class FailureKind(enum.Enum):
     """It ran in some processes only."""
 
 
-class Failure(_Value, kw_only=True):
+class Failure(_Value, frozen=True, kw_only=True):
     """Why a benchmark has no number, with a message from outside (never trusted as markup)."""
 
     kind: FailureKind
     message: str
 
 
-class ProcessRun(_Value, kw_only=True):
+class ProcessRun(_Value, frozen=True, kw_only=True):
     """One benchmark in one process: a compact summary of its rounds, in seconds per iteration."""
 
     rounds: int
@@ -137,9 +138,12 @@ class ProcessRun(_Value, kw_only=True):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be a positive, finite number of seconds")
+        for name, value in self.metrics.items():
+            if not math.isfinite(value):
+                raise ValueError(f"metric {name!r} must be finite")
 
 
-class Benchmark(_Value, kw_only=True):
+class Benchmark(_Value, frozen=True, kw_only=True):
     """One benchmark with all of its process runs; no runs exactly when it has a failure."""
 
     id: str
@@ -158,7 +162,7 @@ class Benchmark(_Value, kw_only=True):
             raise ValueError(f"{self.id}: neither a run nor a failure")
 
 
-class Results(_Value, kw_only=True):
+class Results(_Value, frozen=True, kw_only=True):
     """What one machine measured of one revision."""
 
     version: int = RESULTS_VERSION
@@ -169,10 +173,22 @@ class Results(_Value, kw_only=True):
     """Names of the shards or matrix legs that these results were merged from."""
 
 
+def suite_name(path: str) -> str:
+    """Name the suite that a benchmark file stands for: ``benchmarks/test_stripe.py`` is stripe.
+
+    Empty for an empty path.
+    """
+    stem = path.rpartition("/")[2].removesuffix(".py")
+    for prefix in ("test_", "bench_"):
+        if stem.startswith(prefix) and stem != prefix:
+            return stem.removeprefix(prefix)
+    return stem
+
+
 # --- what was approved -------------------------------------------------------------------------
 
 
-class Baseline(_Value, kw_only=True):
+class Baseline(_Value, frozen=True, kw_only=True):
     """An approved number: one line of a file in ``baselines/``."""
 
     low_s: float
@@ -186,7 +202,7 @@ class Baseline(_Value, kw_only=True):
     reason: str
 
 
-class BaselineEdit(_Value, kw_only=True):
+class BaselineEdit(_Value, frozen=True, kw_only=True):
     """A baseline line that this change itself adds, edits or removes (new is None)."""
 
     old: Baseline | None
@@ -224,16 +240,17 @@ class ReferenceKind(enum.Enum):
     """The code that the baseline was approved with, measured in lockstep."""
 
 
-class Comparison(_Value, kw_only=True):
+class Comparison(_Value, frozen=True, kw_only=True):
     """A candidate against one reference: effect, interval, and what could have been found."""
 
     reference: ReferenceKind
     commit: str = ""
     log_ratio: float
     """ln(candidate / reference): positive is slower."""
-    low: float
-    high: float
-    """Ends of the interval for ``log_ratio``; infinite where nothing bounds it."""
+    low: float | None
+    high: float | None
+    """Ends of the interval for ``log_ratio``; None where nothing bounds it (JSON knows no
+    infinity)."""
     p_value: float | None = None
     """One-sided, for "not slower", before any adjustment; None where no test was possible."""
     smallest_findable: float | None
@@ -243,6 +260,12 @@ class Comparison(_Value, kw_only=True):
     """Pairs, or processes on the smaller side."""
     reference_s: float | None = None
     candidate_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("log_ratio", "low", "high", "smallest_findable"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name} must be finite; an unbounded end is None")
 
 
 class Reason(enum.Enum):
@@ -273,14 +296,14 @@ class Reason(enum.Enum):
     UNFIT = "unfit"
 
 
-class LimitBreach(_Value, kw_only=True):
+class LimitBreach(_Value, frozen=True, kw_only=True):
     """An absolute bound that was not kept; ``measured`` is None where it could not be measured."""
 
     expression: str
     measured: float | None
 
 
-class Judgement(_Value, kw_only=True):
+class Judgement(_Value, frozen=True, kw_only=True):
     """The verdict on one benchmark with every number that it rests on."""
 
     benchmark: str
@@ -323,14 +346,14 @@ class NoteKind(enum.Enum):
     UNPINNED = "unpinned"
 
 
-class Note(_Value, kw_only=True):
+class Note(_Value, frozen=True, kw_only=True):
     """A footnote: its kind and the facts that its sentence is built from."""
 
     kind: NoteKind
     facts: tuple[str, ...] = ()
 
 
-class Report(_Value, kw_only=True):
+class Report(_Value, frozen=True, kw_only=True):
     """Everything a run found out: what `.perfgate/report.json` holds and every renderer shows."""
 
     version: int = RESULTS_VERSION

@@ -1,1 +1,1 @@
-""""""
+"""Talking to GitHub: what an Actions job shows."""

@@ -1,1 +1,1 @@
-""""""
+"""Foreign results into our model; the only place that knows their keys."""

@@ -78,12 +78,20 @@ class Agent:
 
     # --- hooks of pytest
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_load_initial_conftests(self, early_config: Any, args: list[str]) -> None:
-        """Switch off what would spoil a measurement, where the plugin for it is loaded at all."""
-        for plugin, switch in (("xdist", "-n0"), ("_cov", "--no-cov"), ("pytest_cov", "--no-cov")):
-            if early_config.pluginmanager.hasplugin(plugin) and switch not in args:
-                args.append(switch)
+    @pytest.hookimpl(wrapper=True)
+    def pytest_load_initial_conftests(
+        self, early_config: Any, args: list[str]
+    ) -> Generator[None, Any, Any]:
+        """Switch off what would spoil a measurement, where the plugin for it is loaded at all.
+
+        A wrapper runs before every plugin's own part: pytest-cov starts its tracer in this hook.
+        """
+        if early_config.pluginmanager.hasplugin("xdist"):
+            args.append("-n0")
+        if early_config.pluginmanager.hasplugin("pytest_cov"):
+            args.append("--no-cov")
+            early_config.known_args_namespace.no_cov = True
+        return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: Any) -> None:

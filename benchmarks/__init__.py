@@ -1,0 +1,1 @@
+"""What perfgate measures of itself, and the documents that this takes."""

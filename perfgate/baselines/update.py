@@ -1,0 +1,180 @@
+"""Which lines an approval rewrites: those that changed by more than noise, and no other."""
+
+import dataclasses
+import enum
+import math
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from perfgate.baselines.store import BaselineFile, baseline_from
+from perfgate.errors import UsageError
+from perfgate.model import Baseline, Benchmark, Results
+
+__all__ = ["ChangeKind", "LineChange", "UpdatePlan", "check_only", "is_beyond_noise", "plan_update"]
+
+# Chosen on 4,560 comparisons of five processes with five of identical code, half on a quiet
+# machine and half beside bursts on both cores: none went beyond. Without the smallest spread 18
+# did (five processes that happen to agree say little about the sixth), with a factor of 4 instead
+# 5, with a factor of 3 instead 168.
+_NOISE_FACTOR: Final = 5.0
+_SMALLEST_SPREAD: Final = 0.03
+_UNKNOWN_SPREAD: Final = 0.05
+"""Taken where a single process cannot tell how far processes differ."""
+
+
+class ChangeKind(enum.Enum):
+    """Why a line is written or removed."""
+
+    ADDED = "added"
+    NAMED = "named"
+    """Asked for by its id, whatever the noise."""
+    OTHER_HARDWARE = "other-hardware"
+    """The old number comes from another CPU model."""
+    BEYOND_NOISE = "beyond-noise"
+    PRUNED = "pruned"
+    MOVED = "moved"
+    """Its benchmark now belongs to another suite, whose file holds it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LineChange:
+    """One line before and after; old is None when added, new when removed."""
+
+    benchmark: str
+    kind: ChangeKind
+    old: Baseline | None
+    new: Baseline | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatePlan:
+    """What an approval would do to one file; nothing is written yet."""
+
+    file: BaselineFile
+    """The whole new content."""
+    changes: tuple[LineChange, ...]
+    untouched: tuple[str, ...]
+    """Measured, and within the noise of their line or not asked for."""
+    prunable: tuple[str, ...]
+    """Not measured any more; kept, since nobody asked to prune."""
+    failed: tuple[str, ...]
+    """Without a number to approve; their lines are kept."""
+
+
+def check_only(only: Collection[str], results: Results) -> None:
+    """Refuse to approve single benchmarks that have no number.
+
+    Raises:
+        UsageError: An id was not measured, or its benchmark failed.
+    """
+    measured = {benchmark.id: benchmark for benchmark in results.benchmarks}
+    for name in sorted(only):
+        benchmark = measured.get(name)
+        if benchmark is None:
+            raise UsageError(f"--only {name}: no benchmark with this id was measured")
+        if benchmark.failure is not None:
+            raise UsageError(
+                f"--only {name}: it has no number to approve ({benchmark.failure.kind.value})"
+            )
+
+
+def plan_update(
+    old: BaselineFile | None,
+    results: Results,
+    *,
+    suite: str,
+    only: frozenset[str],
+    prune: bool,
+    reason: str,
+) -> UpdatePlan:
+    """Decide which lines of a suite's file an approval rewrites.
+
+    Args:
+        old: The file as it is; None where there is none.
+        results: A complete run, of other suites too.
+        suite: The suite that the file belongs to.
+        only: Ids of the lines that may change, and then do; empty: every line that has to.
+        prune: Remove the lines of benchmarks that were not measured.
+        reason: Why the new numbers are right, kept in each new line.
+    """
+    lines: Mapping[str, Baseline] = {} if old is None else old.baselines
+    own = {each.id: each for each in results.benchmarks if each.suite == suite}
+    cpu = results.environment.cpu_model
+    written = _written_lines(lines, own, only=only, cpu=cpu, reason=reason)
+    moved = {
+        each.id
+        for each in results.benchmarks
+        if each.suite != suite and _is_approvable(each, only) and each.id in lines
+    }
+    gone = lines.keys() - own.keys() - moved
+    pruned = gone if prune and not only else set[str]()
+    removed = [
+        LineChange(benchmark=name, kind=kind, old=lines[name], new=None)
+        for names, kind in ((moved, ChangeKind.MOVED), (pruned, ChangeKind.PRUNED))
+        for name in names
+    ]
+    changes = sorted((*written, *removed), key=lambda change: change.benchmark)
+    failed = sorted(name for name, each in own.items() if each.failure is not None)
+    changed = {change.benchmark: change.new for change in changes}
+    content = {**lines, **changed}
+    return UpdatePlan(
+        file=BaselineFile(
+            environment=results.environment.key,
+            suite=suite,
+            baselines={name: line for name, line in sorted(content.items()) if line is not None},
+        ),
+        changes=tuple(changes),
+        untouched=tuple(sorted(own.keys() - changed.keys() - set(failed))),
+        prunable=tuple(sorted(gone - pruned)),
+        failed=tuple(failed),
+    )
+
+
+def is_beyond_noise(old: Baseline, new: Baseline) -> bool:
+    """Say whether two approved numbers of the same hardware differ by more than noise.
+
+    Compares ln(new / old) with five standard errors of the difference of two means of processes
+    (Welch, 1947), no spread counting as less than 3 %: with five processes on each side a change
+    below 10 % leaves the line alone, so that two runs without a change of code do.
+    """
+    variance = sum(_spread(each) ** 2 / each.processes for each in (old, new))
+    return abs(math.log(new.low_s / old.low_s)) > _NOISE_FACTOR * math.sqrt(variance)
+
+
+def _spread(baseline: Baseline) -> float:
+    if baseline.spread is None:
+        return _UNKNOWN_SPREAD
+    return max(baseline.spread, _SMALLEST_SPREAD)
+
+
+def _written_lines(
+    lines: Mapping[str, Baseline],
+    own: Mapping[str, Benchmark],
+    *,
+    only: frozenset[str],
+    cpu: str,
+    reason: str,
+) -> tuple[LineChange, ...]:
+    changes: list[LineChange] = []
+    for name, benchmark in own.items():
+        if not _is_approvable(benchmark, only):
+            continue
+        old, new = lines.get(name), baseline_from(benchmark, cpu, reason)
+        kind = _kind(old, new, is_named=name in only)
+        if kind is not None:
+            changes.append(LineChange(benchmark=name, kind=kind, old=old, new=new))
+    return tuple(changes)
+
+
+def _is_approvable(benchmark: Benchmark, only: frozenset[str]) -> bool:
+    return benchmark.failure is None and (not only or benchmark.id in only)
+
+
+def _kind(old: Baseline | None, new: Baseline, *, is_named: bool) -> ChangeKind | None:
+    if old is None:
+        return ChangeKind.ADDED
+    if is_named:
+        return ChangeKind.NAMED
+    if old.cpu != new.cpu:
+        return ChangeKind.OTHER_HARDWARE
+    return ChangeKind.BEYOND_NOISE if is_beyond_noise(old, new) else None

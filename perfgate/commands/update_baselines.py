@@ -1,0 +1,81 @@
+"""``perfgate update-baselines``: approve measured numbers, line by line, with a reason."""
+
+import dataclasses
+from collections.abc import Collection
+from pathlib import Path
+
+from perfgate.baselines.store import (
+    baseline_path,
+    encode_baselines,
+    load_baselines,
+    write_baselines,
+)
+from perfgate.baselines.update import UpdatePlan, check_only, plan_update
+from perfgate.errors import UndecidedError, UsageError
+from perfgate.model import Results
+
+__all__ = ["BaselineUpdate", "update_baselines"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineUpdate:
+    """What an approval did: one plan per suite, and the files that it wrote or removed."""
+
+    plans: tuple[UpdatePlan, ...]
+    files: tuple[Path, ...]
+
+
+def update_baselines(
+    results: Results,
+    *,
+    folder: Path,
+    suites: Collection[str] | None,
+    only: frozenset[str],
+    prune: bool,
+    reason: str,
+) -> BaselineUpdate:
+    """Rewrite the lines in ``folder`` that noise cannot explain; others keep every byte.
+
+    Everything is read, decided and checked before the first file is written.
+
+    Args:
+        results: What was measured of all benchmarks in ``suites``.
+        folder: The folder ``baselines/``.
+        suites: Names of the suites that were measured as a whole; None: all there are, so that
+            pruning also removes suites that are gone.
+        only: Ids to approve alone, whatever the noise; empty: all.
+        prune: Remove the lines of benchmarks that are gone.
+        reason: Why the new numbers are right; becomes part of each new line.
+
+    Raises:
+        UsageError: The reason is blank, or ``only`` names what has no number.
+        UndecidedError: Nothing has a number that could be approved.
+        BaselineError: A file is damaged, or cannot be written.
+    """
+    sentence = " ".join(reason.split())
+    if not sentence:
+        raise UsageError("--reason is empty: say why the new numbers are right")
+    check_only(only, results)
+    if all(benchmark.failure is not None for benchmark in results.benchmarks):
+        raise UndecidedError("no benchmark has a number to approve")
+    old = {file.suite: file for file in load_baselines(folder, results.environment.key)}
+    plans: list[UpdatePlan] = []
+    for suite in sorted(old.keys() | {benchmark.suite for benchmark in results.benchmarks}):
+        is_measured = suites is None or suite in suites
+        plan = plan_update(
+            old.get(suite),
+            results,
+            suite=suite,
+            only=only,
+            prune=prune and is_measured,
+            reason=sentence,
+        )
+        # A suite that was not measured can only lose what moved into one that was.
+        if is_measured or plan.changes:
+            plans.append(plan if is_measured else dataclasses.replace(plan, prunable=()))
+    changed = tuple(plan.file for plan in plans if plan.changes)
+    for file in changed:  # names from a result file must not fail between two writes
+        baseline_path(folder, file.environment, file.suite)
+        encode_baselines(file)
+    files = tuple(write_baselines(folder, file) for file in changed)
+    return BaselineUpdate(plans=tuple(plans), files=files)

@@ -1,0 +1,38 @@
+"""The settings of a project: ``[tool.perfgate]`` in pyproject.toml, read into one frozen Config."""
+
+from perfgate.config.limits import KNOWN_METRICS, Limit, parse_limit
+from perfgate.config.reader import find_root, load_config, parse_budget, parse_threshold
+from perfgate.config.settings import (
+    BenchmarkOverride,
+    Config,
+    DriftPolicy,
+    NewPolicy,
+    Rule,
+    Suite,
+    UndecidedPolicy,
+    Waiver,
+    is_suite_name,
+)
+from perfgate.config.suites import check_limits, check_waivers, discover_suites
+
+__all__ = [
+    "KNOWN_METRICS",
+    "BenchmarkOverride",
+    "Config",
+    "DriftPolicy",
+    "Limit",
+    "NewPolicy",
+    "Rule",
+    "Suite",
+    "UndecidedPolicy",
+    "Waiver",
+    "check_limits",
+    "check_waivers",
+    "discover_suites",
+    "find_root",
+    "is_suite_name",
+    "load_config",
+    "parse_budget",
+    "parse_limit",
+    "parse_threshold",
+]

@@ -1,0 +1,162 @@
+"""What a project may decide, as frozen values, and what that means for one benchmark."""
+
+import datetime as dt
+import enum
+import functools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from perfgate.config.limits import Limit
+
+__all__ = [
+    "BenchmarkOverride",
+    "Config",
+    "DriftPolicy",
+    "NewPolicy",
+    "Rule",
+    "Suite",
+    "UndecidedPolicy",
+    "Waiver",
+    "is_suite_name",
+]
+
+# A suite's name becomes a file name in baselines/, also on Windows.
+_SUITE_NAME: Final = re.compile(
+    r"(?!(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$))\w(?:[\w.-]*[\w-])?", re.IGNORECASE
+)
+
+
+class NewPolicy(enum.Enum):
+    """What a benchmark without a baseline does to the check."""
+
+    ALLOW = "allow"
+    FAIL = "fail"
+
+
+class UndecidedPolicy(enum.Enum):
+    """What a benchmark that could not be judged does to the check."""
+
+    FAIL = "fail"
+    WARN = "warn"
+
+
+class DriftPolicy(enum.Enum):
+    """What a slowdown that came before this change does to the check."""
+
+    AUTO = "auto"
+    """Warn on pull requests, fail on the default branch."""
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Benchmarks that are measured together; paths from the project root, with slashes."""
+
+    name: str
+    paths: tuple[str, ...]
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What holds for one benchmark."""
+
+    threshold: float
+    floor_s: float
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkOverride:
+    """Settings of the benchmarks with one id or glob; None means the project's own value."""
+
+    match: str
+    """``*`` and ``?`` are wildcards; ``[`` is literal, since ids of parameters contain it."""
+    threshold: float | None
+    floor_s: float | None
+    limits: tuple[Limit, ...]
+
+    def is_for(self, benchmark_id: str) -> bool:
+        """Say whether the id or glob covers this benchmark."""
+        return _glob(self.match).fullmatch(benchmark_id) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A known slowdown of exactly one benchmark that is tolerated up to and including a day."""
+
+    benchmark: str
+    max_slowdown: float
+    reason: str
+    expires: dt.date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings of a project; ``file`` is None where there is no pyproject.toml."""
+
+    root: Path
+    file: Path | None = None
+    threshold: float = 0.05
+    """Smallest slowdown that must be caught, as a plain ratio."""
+    false_alarms: float = 0.01
+    """Chance that unchanged code fails, over the whole run."""
+    floor_s: float = 0.0
+    budget_s: float = 600.0
+    new: NewPolicy = NewPolicy.ALLOW
+    undecided: UndecidedPolicy = UndecidedPolicy.FAIL
+    drift: DriftPolicy = DriftPolicy.AUTO
+    processes: int = 5
+    """Fresh processes that a suite is measured in."""
+    setup: str | None = None
+    """Command that prepares another revision's environment; None: use the candidate's."""
+    suites: tuple[Suite, ...] = ()
+    """As configured, before any look at the files; empty: found by their names."""
+    overrides: tuple[BenchmarkOverride, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+    def rule_for(self, benchmark_id: str, suite: str) -> Rule:
+        """Combine what holds for one benchmark: the project, its suite, then one override.
+
+        An override with exactly this id wins over any glob; of the globs the first wins. Its
+        limits join those of the suite and replace them where they bound the same side of the
+        same metric.
+        """
+        override = self._override_for(benchmark_id)
+        limits = next((each.limits for each in self.suites if each.name == suite), ())
+        if override is None:
+            return Rule(threshold=self.threshold, floor_s=self.floor_s, limits=limits)
+        replaced = {(limit.metric, limit.is_upper) for limit in override.limits}
+        kept = (limit for limit in limits if (limit.metric, limit.is_upper) not in replaced)
+        return Rule(
+            threshold=self.threshold if override.threshold is None else override.threshold,
+            floor_s=self.floor_s if override.floor_s is None else override.floor_s,
+            limits=(*kept, *override.limits),
+        )
+
+    def waiver_for(self, benchmark_id: str) -> Waiver | None:
+        """Find the waiver of exactly this benchmark."""
+        return next((each for each in self.waivers if each.benchmark == benchmark_id), None)
+
+    def _override_for(self, benchmark_id: str) -> BenchmarkOverride | None:
+        exact = (each for each in self.overrides if each.match == benchmark_id)
+        by_glob = (each for each in self.overrides if each.is_for(benchmark_id))
+        return next(exact, None) or next(by_glob, None)
+
+
+def is_suite_name(name: str) -> bool:
+    """Say whether a suite may bear this name: it becomes a file name on every system."""
+    return _SUITE_NAME.fullmatch(name) is not None
+
+
+@functools.cache
+def _glob(pattern: str) -> re.Pattern[str]:
+    """Compile a glob; fnmatch would take the ``[`` of a parameter for a character class."""
+    wildcards = {"*": ".*", "?": "."}
+    return re.compile(
+        "".join(wildcards.get(character) or re.escape(character) for character in pattern),
+        re.DOTALL,
+    )

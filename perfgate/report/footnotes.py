@@ -1,0 +1,85 @@
+"""What stands below the tables: doubts, what could have been found, the machine, the code."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from perfgate.model import Environment, Judgement, Note, NoteKind, Revision
+from perfgate.report.sentences import name_commit, name_cpu
+from perfgate.report.text import Quoted, Sentence, join, shorten
+from perfgate.units import format_ratio
+
+__all__ = ["findable", "footnote", "name_count", "revision", "where"]
+
+_NOTES: Final[Mapping[NoteKind, str]] = {
+    NoteKind.SINGLE_PROCESS: (
+        "One side ran in a single process, so how much processes differ is unknown: "
+        "the threshold alone decided."
+    ),
+    NoteKind.OTHER_HARDWARE: "Some baselines come from another CPU; their times were not compared.",
+    NoteKind.OTHER_ENVIRONMENT: (
+        "This environment has no baselines; those of the nearest one say what was approved, "
+        "and their times were not compared."
+    ),
+    NoteKind.DIRTY: "The working tree had changes that are not committed.",
+    NoteKind.SHIFTED: "Nearly all benchmarks moved in the same direction.",
+    NoteKind.REFERENCE_DROPPED: "The approved code could not be run; the merge base served alone.",
+    NoteKind.NO_REPOSITORY: "No git repository was found, so only committed times could be used.",
+    NoteKind.BUDGET: "The time budget ran out before everything was measured.",
+    NoteKind.DIFFERENT_OPTIONS: "Both sides were measured with different options.",
+    NoteKind.UNPINNED: "The processes could not be pinned to one CPU, which makes times noisier.",
+}
+
+
+def footnote(note: Note) -> Sentence:
+    """Write a footnote with the facts that belong to it."""
+    facts = _facts([fact for fact in note.facts if fact.strip()])
+    return (_NOTES[note.kind], *facts)
+
+
+def _facts(facts: Sequence[str]) -> Sentence:
+    if not facts:
+        return ()
+    shown = facts[:6]
+    rest = f", and {len(facts) - len(shown)} more)" if len(facts) > len(shown) else ")"
+    quoted = join([(Quoted(fact),) for fact in shown], ", ")
+    return (" (", *quoted, rest)
+
+
+def where(environment: Environment) -> Sentence:
+    """Name the machine that measured."""
+    cpus = f" with {environment.cpu_count} CPUs" if environment.cpu_count else ""
+    return ("Measured on ", *name_cpu(environment.cpu_model), f"{cpus}, ", Quoted(environment.key))
+
+
+def revision(state: Revision) -> Sentence:
+    """Name a state of the code by commit and branch; empty without a repository."""
+    commit = name_commit(state.commit)
+    if not commit:
+        return ()
+    branch: Sentence = (" on ", Quoted(shorten(state.branch, 80))) if state.branch.strip() else ()
+    return (*commit, *branch, " with uncommitted changes" if state.is_dirty else "")
+
+
+def findable(judgements: Sequence[Judgement]) -> tuple[Sentence, ...]:
+    """Say what the run could have found, over the comparisons that decided."""
+    deciding = [j.comparisons[0].smallest_findable for j in judgements if j.comparisons]
+    known = [effect for effect in deciding if effect is not None]
+    unknown = len(deciding) - len(known)
+    parts: list[Sentence] = []
+    if known:
+        median, worst = format_ratio(statistics.median(known)), format_ratio(max(known))
+        smallest = f"{median} (median), {worst} (worst)"
+        parts.append((f"The smallest slowdown that this run could have found: {smallest}.",))
+    if unknown:
+        parts.append(
+            (f"For {name_count(unknown)} it is unknown.",)
+            if known
+            else ("Which slowdown this run could have found is unknown.",)
+        )
+    return (join(parts),) if parts else ()
+
+
+def name_count(count: int) -> str:
+    """Count benchmarks in words: 1 benchmark, 2 benchmarks."""
+    return f"{count} benchmark" if count == 1 else f"{count} benchmarks"

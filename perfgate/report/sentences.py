@@ -1,0 +1,275 @@
+"""Why a verdict was reached, in sentences.
+
+Our own words are plain strings without any markup character; what comes from outside is Quoted.
+"""
+
+import re
+from typing import Final, assert_never
+
+from perfgate.model import (
+    Benchmark,
+    Comparison,
+    Environment,
+    Judgement,
+    LimitBreach,
+    Reason,
+    ReferenceKind,
+    Verdict,
+)
+from perfgate.report.text import Quoted, Sentence, join, shorten
+from perfgate.units import (
+    format_bytes,
+    format_interval,
+    format_percent,
+    format_ratio,
+    format_seconds,
+)
+
+__all__ = ["explain", "interval", "name_commit", "name_cpu"]
+
+_ROUNDS_NEEDED: Final = {"p90": 36, "p95": 72, "p99": 368}
+
+
+def name_commit(commit: str) -> Sentence:
+    """Name a commit by its first ten digits; empty when unknown."""
+    return (Quoted(shorten(commit[:10] if commit.isalnum() else commit, 40)),) if commit else ()
+
+
+def interval(comparison: Comparison) -> str:
+    """Write the interval of an effect; empty when neither side is bounded."""
+    low, high = comparison.low, comparison.high
+    if low is not None and high is not None:
+        return format_interval(low, high)
+    if low is not None:
+        return f"at least {format_ratio(low)}"
+    return f"at most {format_ratio(high)}" if high is not None else ""
+
+
+# --- why ---------------------------------------------------------------------------------------
+
+
+def explain(
+    judgement: Judgement, benchmark: Benchmark | None, environment: Environment
+) -> Sentence:
+    """Say why the verdict was reached, with the number that decided or the one that was missing."""
+    parts = [_core(judgement, benchmark, environment)]
+    if judgement.reason is not Reason.LIMIT and judgement.reason is not Reason.LIMIT_UNMEASURED:
+        parts += [_breach(breach) for breach in judgement.breaches]
+    if judgement.similar:
+        was = (
+            "It was probably renamed to"
+            if judgement.verdict is Verdict.MISSING
+            else ("It was probably renamed from")
+        )
+        parts.append((f"{was} ", Quoted(judgement.similar), "."))
+    return join(parts)
+
+
+def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, checked for completeness
+    judgement: Judgement, benchmark: Benchmark | None, environment: Environment
+) -> Sentence:
+    allowed = format_percent(judgement.threshold)
+    match judgement.reason:
+        case Reason.WITHIN_THRESHOLD:
+            return (f"Within the threshold of {allowed}.",)
+        case Reason.WITHIN_FLOOR:
+            return (f"The difference is below the floor of {format_seconds(judgement.floor_s)}.",)
+        case Reason.SLOWER:
+            return join(
+                [
+                    ("Slower than ", *_against(judgement), f"; the threshold is {allowed}."),
+                    *_others(judgement),
+                ]
+            )
+        case Reason.SLOWER_IN_SUM:
+            return join(
+                [
+                    (
+                        "Slower than ",
+                        *_against(judgement),
+                        f"; the threshold is {allowed}, and this change adds to it.",
+                    ),
+                    *_others(judgement),
+                ]
+            )
+        case Reason.DRIFTED_BEFORE:
+            return join(
+                [
+                    ("Slower than ", *_against(judgement), ", but not through this change."),
+                    *_others(judgement),
+                ]
+            )
+        case Reason.FASTER:
+            return (
+                "Faster than ",
+                *_against(judgement),
+                ". A slowdown could now hide under the old time.",
+            )
+        case Reason.LIMIT:
+            return join(
+                [_breach(breach) for breach in judgement.breaches] or [("A limit was exceeded.",)]
+            )
+        case Reason.LIMIT_UNMEASURED:
+            return join(
+                [_unmeasured(breach, benchmark) for breach in judgement.breaches]
+                or [("A limit could not be measured.",)]
+            )
+        case Reason.NOT_MEASURED:
+            return ("It has a baseline, but this run did not measure it.",)
+        case Reason.RAISED:
+            return ("It failed: ", _message(judgement), ".")
+        case Reason.NO_BASELINE:
+            return ("It has no baseline yet.",)
+        case Reason.BASELINE_EDITED:
+            return _edited(judgement)
+        case Reason.WAIVED:
+            return ("Waived", *_until(judgement), ": ", _message(judgement), ".")
+        case Reason.OTHER_HARDWARE:
+            return _other_hardware(judgement, environment)
+        case Reason.OTHER_ENVIRONMENT:
+            return (
+                "No baseline was recorded for ",
+                Quoted(environment.key),
+                ", and times from elsewhere cannot be compared.",
+            )
+        case Reason.TOO_NOISY:
+            return _too_noisy(judgement)
+        case Reason.OUT_OF_BUDGET:
+            return join(
+                [(f"The time budget ran out after {_pairs(judgement)}.",), _findable(judgement)]
+            )
+        case Reason.NO_REFERENCE:
+            return _no_reference(judgement)
+        case Reason.UNFIT:
+            return ("Measuring it would mislead: ", _message(judgement), ".")
+        case _:
+            assert_never(judgement.reason)
+
+
+def _message(judgement: Judgement) -> Quoted:
+    return Quoted(judgement.message.strip() or "no reason given")
+
+
+def _until(judgement: Judgement) -> Sentence:
+    return (" until ", Quoted(judgement.waiver_expires)) if judgement.waiver_expires else ()
+
+
+_REFERENCES: Final = {
+    ReferenceKind.COMMITTED: "its baseline",
+    ReferenceKind.FILE: "the other file",
+    ReferenceKind.MERGE_BASE: "the merge base",
+    ReferenceKind.APPROVED: "the approved code",
+}
+
+
+def _against(judgement: Judgement) -> Sentence:
+    return _reference(judgement.comparisons[0]) if judgement.comparisons else ("its reference",)
+
+
+def _reference(comparison: Comparison) -> Sentence:
+    commit = name_commit(comparison.commit)
+    name = _REFERENCES[comparison.reference]
+    return (f"{name} ", *commit) if commit else (name,)
+
+
+def _others(judgement: Judgement) -> list[Sentence]:
+    return [
+        (f"{format_ratio(other.log_ratio)} against ", *_reference(other), ".")
+        for other in judgement.comparisons[1:]
+    ]
+
+
+def _edited(judgement: Judgement) -> Sentence:
+    edit = judgement.edit
+    if edit is not None and edit.new is None:
+        return ("This change removes its baseline.",)
+    verb = "sets" if edit is None or edit.old is None else "edits"
+    reason = edit.new.reason if edit is not None and edit.new is not None else judgement.message
+    if not reason.strip():
+        return (f"This change {verb} its baseline, without a reason.",)
+    return (f"This change {verb} its baseline: ", Quoted(reason), ".")
+
+
+def _other_hardware(judgement: Judgement, environment: Environment) -> Sentence:
+    theirs = judgement.baseline.cpu if judgement.baseline is not None else ""
+    return (
+        "The baseline comes from ",
+        *name_cpu(theirs),
+        ", this run from ",
+        *name_cpu(environment.cpu_model),
+        ". Their times cannot be compared.",
+    )
+
+
+def name_cpu(model: str) -> Sentence:
+    """Name a CPU, or say that it is unknown."""
+    return (Quoted(model),) if model.strip() else ("an unknown CPU",)
+
+
+def _too_noisy(judgement: Judgement) -> Sentence:
+    allowed = format_percent(judgement.threshold)
+    text = f"Too noisy to tell unchanged from {allowed} slower, after {_pairs(judgement)}."
+    return join([(text,), _findable(judgement)])
+
+
+def _no_reference(judgement: Judgement) -> Sentence:
+    baseline = judgement.baseline
+    if baseline is None:
+        return ("There was nothing to compare it with: no code and no baseline.",)
+    processes = "1 process" if baseline.processes == 1 else f"{baseline.processes} processes"
+    return (f"Only its baseline from {processes} was there, and that alone cannot tell.",)
+
+
+def _pairs(judgement: Judgement) -> str:
+    if not judgement.comparisons:
+        return "0 pairs"
+    deciding = judgement.comparisons[0]
+    paired = deciding.reference in {ReferenceKind.MERGE_BASE, ReferenceKind.APPROVED}
+    one, many = ("pair", "pairs") if paired else ("process", "processes")
+    return f"{deciding.samples} {one if deciding.samples == 1 else many}"
+
+
+def _findable(judgement: Judgement) -> Sentence:
+    smallest = judgement.comparisons[0].smallest_findable if judgement.comparisons else None
+    if smallest is None:
+        return ("Which slowdown it could have found is unknown.",)
+    return (f"It could have found {format_ratio(smallest)} or more.",)
+
+
+# --- limits ------------------------------------------------------------------------------------
+
+
+def _breach(breach: LimitBreach) -> Sentence:
+    if breach.measured is None:
+        return ("The limit ", Quoted(breach.expression), " could not be measured.")
+    measured = _in_unit_of(breach.expression, breach.measured)
+    return ("The limit is ", Quoted(breach.expression), f"; measured {measured}.")
+
+
+def _in_unit_of(expression: str, measured: float) -> str:
+    found = re.search(r"\d\s*(%|[kMGT]?i?B|(?:n|u|µ|m)?s|min|h)\s*$", expression)
+    unit = found.group(1) if found else ""
+    if unit == "%":
+        return format_percent(measured)
+    if unit.endswith("B"):
+        return format_bytes(measured)
+    return format_seconds(measured) if unit else f"{measured:.4g}"
+
+
+def _unmeasured(breach: LimitBreach, benchmark: Benchmark | None) -> Sentence:
+    if breach.measured is not None:
+        return _breach(breach)
+    metric = re.match(r"\s*(\w+)", breach.expression)
+    needed = _ROUNDS_NEEDED.get(metric.group(1)) if metric else None
+    if needed is None:
+        return (
+            "The limit ",
+            Quoted(breach.expression),
+            " needs a number that the benchmark did not report.",
+        )
+    most = max((run.rounds for run in benchmark.runs), default=0) if benchmark else 0
+    return (
+        "The limit ",
+        Quoted(breach.expression),
+        f" needs {needed} rounds in a process; there were {most}.",
+    )

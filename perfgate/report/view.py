@@ -1,0 +1,349 @@
+"""One view of a report that every renderer shows: ordered, counted, formatted, in sentences.
+
+Renderers only lay out and escape. No number is formatted and no sentence built anywhere else.
+"""
+
+import dataclasses
+import enum
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from perfgate.model import (
+    Benchmark,
+    Judgement,
+    Reason,
+    Report,
+    Verdict,
+)
+from perfgate.report.advice import advise
+from perfgate.report.footnotes import findable, footnote, name_count, revision, where
+from perfgate.report.sentences import explain, interval, name_commit
+from perfgate.report.text import Quoted, Sentence, shorten
+from perfgate.units import format_duration, format_ratio, format_seconds
+
+__all__ = ["Level", "ReportView", "Row", "Section", "Tone", "build_view"]
+
+_LINES_LIMIT: Final = 20
+"""Footnotes or waivers that are listed before the rest is only counted."""
+
+
+class Tone(enum.Enum):
+    """How good the news is; renderers may add a colour, never instead of a word."""
+
+    GOOD = "good"
+    NEUTRAL = "neutral"
+    DOUBT = "doubt"
+    BAD = "bad"
+
+
+class Level(enum.Enum):
+    """How loudly a row speaks where a system knows levels: annotations and JUnit."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTICE = "notice"
+    NONE = "none"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One benchmark. Empty strings mean that there is nothing to show."""
+
+    benchmark: Quoted
+    suite: Quoted
+    verdict: Verdict
+    symbol: str
+    """One character cell wide."""
+    word: str
+    tone: Tone
+    level: Level
+    times: str
+    effect: str
+    interval: str
+    why: Sentence
+    advice: str
+    command: str
+    """Holds a quoted id from outside: one line, no invisible character, may hold any other."""
+    path: str
+    line: int | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Say whether the verdict needs no explanation."""
+        return self.verdict is Verdict.PASSED
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Rows that belong together, worst first."""
+
+    heading: str
+    is_folded: bool
+    """True where nobody has to act: shown closed or only counted."""
+    rows: tuple[Row, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReportView:
+    """A whole report, ready to lay out."""
+
+    symbol: str
+    icon: str
+    tone: Tone
+    headline: Sentence
+    counts: str
+    commits: Sentence
+    """Empty without a repository."""
+    sections: tuple[Section, ...]
+    waivers: tuple[Sentence, ...]
+    notes: tuple[Sentence, ...]
+    environment: Sentence
+
+
+_WORDS: Final[Mapping[Verdict, tuple[str, str, Tone]]] = {
+    Verdict.REGRESSED: ("✗", "regressed", Tone.BAD),
+    Verdict.LIMIT_EXCEEDED: ("✗", "over limit", Tone.BAD),
+    Verdict.ERRORED: ("✗", "failed", Tone.BAD),
+    Verdict.MISSING: ("✗", "missing", Tone.BAD),
+    Verdict.DRIFTED: ("!", "drifted", Tone.DOUBT),
+    Verdict.UNDECIDED: ("?", "undecided", Tone.DOUBT),
+    Verdict.IMPROVED: ("↓", "improved", Tone.GOOD),
+    Verdict.ACCEPTED: ("=", "accepted", Tone.NEUTRAL),
+    Verdict.NEW: ("+", "new", Tone.NEUTRAL),
+    Verdict.PASSED: ("✓", "passed", Tone.GOOD),
+}
+"""In the order in which verdicts are shown."""
+
+_SECTIONS: Final = (
+    ("Regressions", (Verdict.REGRESSED, Verdict.LIMIT_EXCEEDED, Verdict.ERRORED, Verdict.MISSING)),
+    ("Drifted before this change", (Verdict.DRIFTED,)),
+    ("Undecided", (Verdict.UNDECIDED,)),
+    ("Improved", (Verdict.IMPROVED,)),
+    ("Accepted in this change", (Verdict.ACCEPTED,)),
+    ("New", (Verdict.NEW,)),
+    ("Passed", (Verdict.PASSED,)),
+)
+
+_HEADLINES: Final[Mapping[Verdict, tuple[str, str]]] = {
+    Verdict.REGRESSED: ("regressed", "regressed"),
+    Verdict.LIMIT_EXCEEDED: ("exceeded a limit", "exceeded a limit"),
+    Verdict.ERRORED: ("failed to run", "failed to run"),
+    Verdict.MISSING: ("is missing", "are missing"),
+    Verdict.DRIFTED: ("drifted", "drifted"),
+    Verdict.UNDECIDED: ("is undecided", "are undecided"),
+    Verdict.IMPROVED: ("improved", "improved"),
+    Verdict.ACCEPTED: ("was accepted", "were accepted"),
+    Verdict.NEW: ("has no baseline", "have no baseline"),
+    Verdict.PASSED: ("passed", "passed"),
+}
+
+
+def build_view(report: Report) -> ReportView:
+    """Turn a report into what people read, worst first."""
+    counted = Counter(judgement.verdict for judgement in report.judgements)
+    symbol, icon, tone = _OUTCOMES.get(report.exit_status, _OUTCOMES[1])
+    return ReportView(
+        symbol=symbol,
+        icon=icon,
+        tone=tone,
+        headline=_headline(report, counted),
+        counts=", ".join(f"{counted[v]} {_WORDS[v][1]}" for v in _WORDS if counted[v]),
+        commits=_commits(report),
+        sections=_sections(report),
+        waivers=_capped([_waiver(j) for j in report.judgements if _is_waived(j)], "waivers"),
+        notes=_capped(
+            [*(footnote(note) for note in report.notes), *findable(report.judgements)], "footnotes"
+        ),
+        environment=_environment(report),
+    )
+
+
+# --- the first lines ---------------------------------------------------------------------------
+
+_OUTCOMES: Final = {
+    0: ("✓", "✅", Tone.GOOD),
+    1: ("✗", "❌", Tone.BAD),
+    3: ("?", "❔", Tone.DOUBT),
+}
+
+
+def _headline(report: Report, counted: Counter[Verdict]) -> Sentence:
+    name: Sentence = ("perfgate",)
+    if report.title.strip():
+        name = ("perfgate ", Quoted(shorten(report.title, 80)))
+    return (*name, f": {_outcome(report, counted)}")
+
+
+def _outcome(report: Report, counted: Counter[Verdict]) -> str:
+    total = sum(counted.values())
+    if not total:
+        return "no benchmark was measured"
+    if report.exit_status == 0:
+        return _passed(counted, total)
+    if report.exit_status == 3:  # noqa: PLR2004 - the exit status for "could not decide"
+        return _undecided(counted, total)
+    return _failed([v for v in _WORDS if counted[v] and v in report.fails_on], counted, total)
+
+
+def _passed(counted: Counter[Verdict], total: int) -> str:
+    none = f"none of {total} benchmarks regressed" if total > 1 else "the benchmark passed"
+    doubts = [v for v in (Verdict.DRIFTED, Verdict.UNDECIDED) if counted[v]]
+    return ", ".join([none, *(_phrase(v, counted[v]) for v in doubts)])
+
+
+def _failed(failing: Sequence[Verdict], counted: Counter[Verdict], total: int) -> str:
+    if not failing:
+        return f"failed ({name_count(total)})"
+    first, *others = failing
+    return ", ".join(
+        [_phrase(first, counted[first], total), *(_phrase(v, counted[v]) for v in others)]
+    )
+
+
+def _undecided(counted: Counter[Verdict], total: int) -> str:
+    undecided = counted[Verdict.UNDECIDED]
+    if undecided:
+        return f"could not decide {undecided} of {name_count(total)}"
+    if counted[Verdict.NEW] == total:
+        return f"nothing to compare with, {_phrase(Verdict.NEW, total, total)}"
+    return f"could not decide ({name_count(total)})"
+
+
+def _phrase(verdict: Verdict, count: int, total: int | None = None) -> str:
+    of = "" if total is None else f" of {name_count(total)}"
+    return f"{count}{of} {_HEADLINES[verdict][count != 1]}"
+
+
+def _commits(report: Report) -> Sentence:
+    measured = revision(report.results.revision)
+    if not measured:
+        return ()
+    base = name_commit(report.base.commit) if report.base is not None else ()
+    return ("Measured ", *measured, *((" against ", *base) if base else ()), ".")
+
+
+def _environment(report: Report) -> Sentence:
+    took = f" in {format_duration(report.duration_s)}" if report.duration_s is not None else ""
+    return (*where(report.results.environment), f"{took}.")
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+def _sections(report: Report) -> tuple[Section, ...]:
+    measured = {(b.suite, b.id): b for b in report.results.benchmarks}
+    sections = []
+    for heading, verdicts in _SECTIONS:
+        chosen = [j for j in report.judgements if j.verdict in verdicts]
+        chosen.sort(key=_rank)
+        rows = tuple(_row(j, measured.get((j.suite, j.benchmark)), report) for j in chosen)
+        folded = verdicts == (Verdict.PASSED,)
+        if rows:
+            sections.append(Section(heading=heading, is_folded=folded, rows=rows))
+    return tuple(sections)
+
+
+_ORDER: Final = {verdict: place for place, verdict in enumerate(_WORDS)}
+
+
+def _rank(judgement: Judgement) -> tuple[int, float, str]:
+    effect = _effect(judgement)
+    size = 0.0 if effect is None else effect
+    worst_first = size if judgement.verdict is Verdict.IMPROVED else -size
+    return _ORDER[judgement.verdict], worst_first, judgement.benchmark
+
+
+def _row(judgement: Judgement, benchmark: Benchmark | None, report: Report) -> Row:
+    symbol, word, tone = _WORDS[judgement.verdict]
+    if judgement.reason is Reason.WAIVED:
+        symbol, word, tone = "=", "waived", Tone.NEUTRAL
+    effect = _effect(judgement)
+    advice = advise(judgement)
+    deciding = judgement.comparisons[0] if judgement.comparisons else None
+    is_edit = judgement.verdict is Verdict.ACCEPTED
+    return Row(
+        benchmark=Quoted(judgement.benchmark),
+        suite=Quoted(judgement.suite),
+        verdict=judgement.verdict,
+        symbol=symbol,
+        word=word,
+        tone=tone,
+        level=_level(judgement.verdict, report),
+        times=_times(judgement),
+        effect="" if effect is None else format_ratio(effect),
+        interval="" if deciding is None or is_edit else interval(deciding),
+        why=explain(judgement, benchmark, report.results.environment),
+        advice=advice.text,
+        command=advice.command,
+        path=judgement.path,
+        line=judgement.line,
+    )
+
+
+def _level(verdict: Verdict, report: Report) -> Level:
+    if verdict in report.fails_on:
+        return Level.ERROR
+    if verdict is Verdict.UNDECIDED:
+        return Level.ERROR if report.undecided_fails else Level.WARNING
+    if verdict in {Verdict.PASSED, Verdict.NEW}:
+        return Level.NONE
+    return Level.NOTICE if verdict in {Verdict.IMPROVED, Verdict.ACCEPTED} else Level.WARNING
+
+
+def _effect(judgement: Judgement) -> float | None:
+    """Take the deciding effect; for an edited baseline, that of the edit."""
+    if judgement.verdict is Verdict.ACCEPTED:
+        old, new = _edit_times(judgement)
+        return math.log(new / old) if old and new else None
+    return judgement.comparisons[0].log_ratio if judgement.comparisons else None
+
+
+def _edit_times(judgement: Judgement) -> tuple[float | None, float | None]:
+    edit = judgement.edit
+    old = edit.old.median_s if edit is not None and edit.old is not None else None
+    new = edit.new.median_s if edit is not None and edit.new is not None else None
+    return old, new
+
+
+def _times(judgement: Judgement) -> str:
+    if judgement.verdict is Verdict.ACCEPTED:
+        before, after = _edit_times(judgement)
+    else:
+        before, after = _measured_times(judgement)
+    if before is None and after is None:
+        return ""
+    return " → ".join("none" if s is None else format_seconds(s) for s in (before, after))
+
+
+def _measured_times(judgement: Judgement) -> tuple[float | None, float | None]:
+    deciding = judgement.comparisons[0] if judgement.comparisons else None
+    if deciding is not None and deciding.reference_s is not None:
+        return deciding.reference_s, deciding.candidate_s or judgement.candidate_s
+    before = judgement.baseline.median_s if judgement.baseline is not None else None
+    return before, judgement.candidate_s
+
+
+# --- below the tables ---------------------------------------------------------------------------
+
+
+def _is_waived(judgement: Judgement) -> bool:
+    return judgement.reason is Reason.WAIVED or bool(judgement.waiver_expires)
+
+
+def _waiver(judgement: Judgement) -> Sentence:
+    effect = _effect(judgement)
+    size = f" ({format_ratio(effect)})" if effect is not None else ""
+    expires: Sentence = (" without an end",)
+    if judgement.waiver_expires:
+        expires = (" until ", Quoted(shorten(judgement.waiver_expires, 40)))
+    reason: Sentence = (": ", Quoted(judgement.message)) if judgement.message else ()
+    return (Quoted(judgement.benchmark), f"{size} is waived", *expires, *reason, ".")
+
+
+def _capped(lines: Sequence[Sentence], what: str) -> tuple[Sentence, ...]:
+    if len(lines) <= _LINES_LIMIT:
+        return tuple(lines)
+    shown = lines[: _LINES_LIMIT - 1]
+    return (*shown, (f"And {len(lines) - len(shown)} more {what}.",))
