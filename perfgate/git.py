@@ -4,9 +4,8 @@ Which commits matter, and what is done with them, is decided by the callers.
 """
 
 import os
-import posixpath
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -189,29 +188,6 @@ class Repository:
             return self.run("cat-file", "blob", f"{commit}:{(self.prefix / path).as_posix()}")
         except GitFailure:
             return None
-
-    def read_many(self, places: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], bytes]:
-        """Return many files as their commits hold them, by commit and path; absent ones are not."""
-        wanted = sorted(places)
-        if not wanted:
-            return {}
-        names = [f"{commit}:{(self.prefix / path).as_posix()}" for commit, path in wanted]
-        answer = self.run("cat-file", "--batch", stdin=os.fsencode("\n".join(names)) + b"\n")
-        found: dict[tuple[str, str], bytes] = {}
-        at = 0
-        for place in wanted:
-            end = answer.index(b"\n", at)
-            header = answer[at:end].rsplit(b" ", 2)
-            at = end + 1
-            if header[-1] != b"missing":
-                size_bytes = int(header[-1])
-                found[place] = answer[at : at + size_bytes]
-                at += size_bytes + 1
-        return found
-
-    def from_root(self, path: str) -> str:
-        """Translate a path that git tells from the top level into one from the root."""
-        return posixpath.relpath(path, self.prefix.as_posix())
 
     def list_files(self, commit: str, folder: str) -> tuple[str, ...]:
         """Return the files directly in a folder of a commit, as paths from the root."""

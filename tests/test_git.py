@@ -68,8 +68,6 @@ def test_a_file_is_read_as_a_commit_holds_it_from_a_folder_below_the_top(tmp_pat
     assert repository.read(commit, "data.json") == b"old"
     assert repository.read(commit, "absent.json") is None
     assert repository.list_files(commit, ".") == ("data.json",)
-    places = [(commit, "data.json"), (commit, "absent.json")]
-    assert repository.read_many(places) == {(commit, "data.json"): b"old"}
 
 
 def test_a_shallow_clone_is_deepened_until_it_holds_the_merge_base(

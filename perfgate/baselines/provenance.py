@@ -1,39 +1,26 @@
 """Which commit approved a baseline, and which baselines a change itself edits.
 
-A baseline is one line of a file, and approving it is changing that line, in whatever way: so
-``git blame`` knows, and squash, rebase and merge keep it true. Two differences are nobody's
-approval: white space around the line, and the comma that a line gains or loses when another one
-is put after it or taken away.
+A baseline is one line of a file, and approving it is changing that line, be it the number or only
+the reason: so ``git blame`` knows, and squash, rebase and merge keep it true. White space is
+nobody's approval.
 """
 
+import json
 import os
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
-import msgspec
-
+from perfgate.baselines.store import parse_baselines
 from perfgate.errors import BaselineError, ReferenceTreeError
 from perfgate.git import GitFailure, Repository
 from perfgate.model import Baseline, BaselineEdit
 
 __all__ = ["approved_commits", "edited_baselines"]
 
-_LINE: Final = re.compile(rb'\s*("(?:[^"\\]|\\.)*")\s*:\s*(\{.*\})\s*,?\s*')
-_BLAMED: Final = re.compile(rb"(?P<commit>[0-9a-f]{40,64}) \d+ \d+(?: \d+)?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Origin:
-    """Where ``git blame`` found the last change of a line."""
-
-    commit: str
-    previous: tuple[str, str] | None
-    """The commit before, with the path that the file had in it; None where the file begins."""
-    value: bytes
+_ID: Final = re.compile(rb'\s*("(?:[^"\\]|\\.)*")\s*:')
+_BLAMED: Final = re.compile(rb"([0-9a-f]{40,64}) \d+ \d+(?: \d+)?")
 
 
 def approved_commits(repository: Repository, files: Iterable[Path]) -> Mapping[str, str | None]:
@@ -42,11 +29,18 @@ def approved_commits(repository: Repository, files: Iterable[Path]) -> Mapping[s
     None is an edit that is not committed yet: the candidate's own.
 
     Raises:
+        BaselineError: a file is damaged.
         ReferenceTreeError: git cannot tell, e.g. because the history is cut off and cannot be had.
     """
     approved: dict[str, str | None] = {}
     for file in files:
-        approved.update(_approved_in(repository, _inside(repository, file)))
+        names = parse_baselines(file.read_bytes(), str(file)).baselines
+        path = _inside(repository, file)
+        if repository.read("HEAD", path) is None:  # not committed yet, so neither is any line
+            approved.update(dict.fromkeys(names))
+            continue
+        blamed = _blame(repository, path)
+        approved.update({name: blamed[name] for name in names})
     return approved
 
 
@@ -56,27 +50,24 @@ def edited_baselines(
     """Return the baselines that differ between a commit and the files of one environment now.
 
     Of the commit every file in the same folders counts, so a baseline that was deleted with its
-    file is an edit, and one that moved to another file unchanged is none.
+    file is an edit, and one that moved to another file unchanged is none. A file that is damaged in
+    the commit holds no baselines: the change that repairs it must be able to pass.
 
     Raises:
-        BaselineError: a line that was changed does not hold a baseline.
+        BaselineError: a file is damaged now.
     """
-    paths = [_inside(repository, file) for file in files]
-    old: dict[str, tuple[str, bytes]] = {}
-    for folder in sorted({os.path.dirname(path) or "." for path in paths}):  # noqa: PTH120 - git's paths
-        for path in repository.list_files(base_commit, folder):
+    old: dict[str, Baseline] = {}
+    for folder in sorted({PurePosixPath(_inside(repository, file)).parent for file in files}):
+        for path in repository.list_files(base_commit, folder.as_posix()):
             if path.endswith(".json"):
-                old.update(_located(path, repository.read(base_commit, path) or b""))
-    new: dict[str, tuple[str, bytes]] = {}
-    for path, file in zip(paths, files, strict=True):
-        new.update(_located(path, file.read_bytes()))
+                old.update(_baselines_of(repository, base_commit, path))
+    new: dict[str, Baseline] = {}
+    for file in files:
+        new.update(parse_baselines(file.read_bytes(), str(file)).baselines)
     return {
-        name: BaselineEdit(
-            old=_decoded(name, *old[name]) if name in old else None,
-            new=_decoded(name, *new[name]) if name in new else None,
-        )
+        name: BaselineEdit(old=old.get(name), new=new.get(name))
         for name in sorted(old.keys() | new.keys())
-        if old.get(name, ("", b""))[1] != new.get(name, ("", b""))[1]
+        if old.get(name) != new.get(name)
     }
 
 
@@ -86,108 +77,52 @@ def _inside(repository: Repository, file: Path) -> str:
     return Path(path).as_posix()
 
 
-# --- lines -------------------------------------------------------------------------------------
-
-
-def _parsed(line: bytes) -> tuple[str, bytes] | None:
-    """Return the id and the value of a baseline's line; None for any other line."""
-    match = _LINE.fullmatch(line)
-    if match is None:
-        return None
+def _baselines_of(repository: Repository, commit: str, path: str) -> Mapping[str, Baseline]:
+    content = repository.read(commit, path)
+    if content is None:
+        return {}
     try:
-        return msgspec.json.decode(match[1], type=str), match[2]
-    except msgspec.DecodeError:
-        return None
-
-
-def _lines(content: bytes) -> dict[str, bytes]:
-    return dict(pair for line in content.splitlines() if (pair := _parsed(line)) is not None)
-
-
-def _located(path: str, content: bytes) -> dict[str, tuple[str, bytes]]:
-    return {name: (path, value) for name, value in _lines(content).items()}
-
-
-def _decoded(name: str, path: str, value: bytes) -> Baseline:
-    try:
-        return msgspec.json.decode(value, type=Baseline)
-    except msgspec.DecodeError as error:
-        raise BaselineError(path, name, str(error)) from error
+        return parse_baselines(content, path).baselines
+    except BaselineError:
+        return {}
 
 
 # --- blame -------------------------------------------------------------------------------------
 
 
-def _approved_in(repository: Repository, path: str) -> Mapping[str, str | None]:
-    if repository.read("HEAD", path) is None:  # not committed yet, so neither is any line of it
-        return dict.fromkeys(_lines((repository.root / path).read_bytes()))
-    approved: dict[str, str | None] = {}
-    pending = _blame(repository, path, None)
-    while pending:
-        previous = repository.read_many({o.previous for o in pending.values() if o.previous})
-        before = {place: _lines(content) for place, content in previous.items()}
-        untouched: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for name, origin in pending.items():
-            place = origin.previous
-            if place is not None and before.get(place, {}).get(name) == origin.value:
-                untouched[place].append(name)
-            else:
-                approved[name] = origin.commit if origin.commit.strip("0") else None
-        pending = {}
-        for (commit, earlier_path), names in untouched.items():
-            origins = _blame(repository, earlier_path, commit)
-            pending.update({name: origins[name] for name in names})
-    return approved
-
-
-def _blame(repository: Repository, path: str, commit: str | None) -> Mapping[str, _Origin]:
-    """Blame a file of a commit, or of the working tree, completing a clone that is cut off."""
-    origins = _blame_here(repository, path, commit)
-    boundary = repository.shallow_boundary()
-    if any(origin.commit in boundary for origin in origins.values()):
+def _blame(repository: Repository, path: str) -> Mapping[str, str | None]:
+    """Blame the working tree's file, completing a clone that is cut off."""
+    blamed = _blame_here(repository, path)
+    if repository.shallow_boundary().intersection(filter(None, blamed.values())):
         # Whatever is older looks as if it had been written where the clone ends.
         repository.ensure_history(repository.head())
-        origins = _blame_here(repository, path, commit)
-    return origins
+        blamed = _blame_here(repository, path)
+    return blamed
 
 
-def _blame_here(repository: Repository, path: str, commit: str | None) -> Mapping[str, _Origin]:
-    text = _blame_text(repository, path, commit)
-    origins: dict[str, _Origin] = {}
-    blamed: str = ""
-    previous: tuple[str, str] | None = None
-    for line in text.split(b"\n"):
-        if line.startswith(b"\t"):
-            parsed = _parsed(line[1:])
-            if parsed is not None:
-                name, value = parsed
-                origins[name] = _Origin(commit=blamed, previous=previous, value=value)
-        elif (match := _BLAMED.fullmatch(line)) is not None:
-            blamed, previous = match["commit"].decode(), None
-        elif line.startswith(b"previous "):
-            _, earlier, earlier_path = os.fsdecode(line).split(" ", 2)
-            previous = (earlier, repository.from_root(earlier_path))
-    return origins
+def _blame_here(repository: Repository, path: str) -> Mapping[str, str | None]:
+    blamed: dict[str, str | None] = {}
+    commit = ""
+    for line in _blame_text(repository, path).split(b"\n"):
+        if (header := _BLAMED.fullmatch(line)) is not None:
+            commit = header[1].decode()
+        elif line.startswith(b"\t") and (match := _ID.match(line[1:])) is not None:
+            blamed[json.loads(match[1])] = commit if commit.strip("0") else None
+    return blamed
 
 
-def _blame_text(repository: Repository, path: str, commit: str | None) -> bytes:
+def _blame_text(repository: Repository, path: str) -> bytes:
     # The empty name clears the list of commits that the user's settings tell blame to skip.
-    command = ["blame", "--line-porcelain", "--ignore-revs-file=", *((commit,) if commit else ())]
+    command = ("blame", "--porcelain", "-w", "--ignore-revs-file=", "--", path)
     try:
-        return repository.run(*command, "--", path)
+        return repository.run(*command)
     except GitFailure as failure:
         if "object name list" not in failure.problem:
             raise ReferenceTreeError(path, f"git cannot blame it: {failure.problem}") from failure
     # The user's global settings name a list that this repository does not have: no blame works
     # with them. Without them, git has to be told again that it may read this folder.
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull}
     try:
-        return repository.run(
-            "-c",
-            "safe.directory=*",
-            *command,
-            "--",
-            path,
-            environ={"GIT_CONFIG_GLOBAL": os.devnull},
-        )
+        return repository.run("-c", "safe.directory=*", *command, environ=alone)
     except GitFailure as failure:
         raise ReferenceTreeError(path, f"git cannot blame it: {failure.problem}") from failure

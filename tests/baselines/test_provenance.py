@@ -1,4 +1,3 @@
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,27 +5,29 @@ from pathlib import Path
 import pytest
 
 from perfgate.baselines.provenance import approved_commits, edited_baselines
+from perfgate.baselines.store import BaselineFile, encode_baselines
 from perfgate.errors import BaselineError, ReferenceTreeError
 from perfgate.git import open_repository
+from perfgate.model import Baseline
 from tests.git_repository import ENVIRON, GitRepository
 
 FILE = "baselines/linux-x86_64-cpython-3.12/shop.json"
 
 
-def value(low_s: float, reason: str = "first") -> dict[str, object]:
-    return {
-        "cpu": 'A {odd}, "CPU"', "low_s": low_s, "median_s": low_s, "processes": 5,
-        "reason": reason, "spread": 0.01,
-    }  # fmt: skip
-
-
-def rendered(baselines: Mapping[str, float], *, indent: str = "    ") -> str:
-    """Render a file the way it is kept: sorted, one line per benchmark."""
-    lines = [
-        f"{indent}{json.dumps(name)}: {json.dumps(value(low_s))}"
-        for name, low_s in sorted(baselines.items())
-    ]
-    return '{\n  "version": 1,\n  "baselines": {\n' + ",\n".join(lines) + "\n  }\n}\n"
+def rendered(baselines: Mapping[str, float], *, reason: str = "first") -> str:
+    return encode_baselines(
+        BaselineFile(
+            environment="linux-x86_64-cpython-3.12",
+            suite="shop",
+            baselines={
+                name: Baseline(
+                    low_s=low_s, median_s=low_s, spread=0.01, processes=5, reason=reason,
+                    cpu='A {odd}, "CPU"',
+                )
+                for name, low_s in baselines.items()
+            },
+        )
+    ).decode()  # fmt: skip
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_each_line_is_approved_by_the_commit_that_changed_it_last(
     assert approved(repository) == {"a": first, "b": second}
 
 
-def test_the_comma_that_a_neighbour_brings_or_takes_is_no_approval(
+def test_a_neighbour_that_comes_or_goes_approves_no_other_line(
     repository: GitRepository,
 ) -> None:
     first = commit(repository, a=1.0)
@@ -77,11 +78,11 @@ def test_a_file_that_is_not_committed_is_the_candidates_own(repository: GitRepos
     assert approved(repository) == {"a": None}
 
 
-def test_a_new_reason_is_an_approval_and_new_indentation_is_none(
+def test_a_new_reason_is_an_approval_and_other_line_ends_are_none(
     repository: GitRepository,
 ) -> None:
     first = commit(repository, a=1.0, b=1.0)
-    text = rendered({"a": 1.0, "b": 1.0}, indent="\t")
+    text = rendered({"a": 1.0, "b": 1.0}).replace("\n", "\r\n")
     repository.write(FILE, text.replace('"first"', '"again"', 1))
     second = repository.commit()
     assert approved(repository) == {"a": second, "b": first}
@@ -139,7 +140,7 @@ def test_settings_that_no_blame_works_with_are_left_out(
 
 
 def test_ids_of_any_kind_are_read_from_their_lines(repository: GitRepository) -> None:
-    names = ['b.py::test["quoted" {x}: 1,]', "b.py::test_ü", "b.py::test\\n", "version"]
+    names = ['b.py::test["quoted" {x}: 1,]', "b.py::test_ü", "b.py::test\\n", "\ud800", "version"]
     first = commit(repository, **dict.fromkeys(names, 1.0))
     assert approved(repository) == dict.fromkeys(names, first)
 
@@ -224,10 +225,19 @@ def test_a_base_without_baselines_makes_every_line_an_edit(repository: GitReposi
     assert edits["a"].old is None
 
 
-def test_an_edited_line_that_is_no_baseline_names_file_and_benchmark(
-    repository: GitRepository,
-) -> None:
+def test_a_file_that_is_damaged_now_is_an_error_that_names_it(repository: GitRepository) -> None:
     base = commit(repository, a=1.0)
-    repository.write(FILE, rendered({"a": 1.0}).replace('"low_s"', '"high_s"'))
-    with pytest.raises(BaselineError, match=r"shop\.json: a: .*high_s"):
+    repository.write(FILE, "{")
+    with pytest.raises(BaselineError, match=r"shop\.json"):
         edited_baselines(repository.open(), base, [repository.path / FILE])
+    with pytest.raises(BaselineError, match=r"shop\.json"):
+        approved(repository)
+
+
+def test_the_change_that_repairs_a_damaged_file_passes(repository: GitRepository) -> None:
+    repository.write(FILE, "{")
+    base = repository.commit()
+    repository.write(FILE, rendered({"a": 1.0}))
+    edits = edited_baselines(repository.open(), base, [repository.path / FILE])
+    assert edits["a"].old is None
+    assert edits["a"].new is not None
