@@ -30,6 +30,7 @@ _NOT_PRODUCT: Final = re.compile(
     | setup | conftest | noxfile | toxfile | versioneer | dodo | pavement | wscript
     """
 )
+_SUITE_FILE: Final = re.compile(r"(test_|bench_)\w*\.py|\w+_test\.py|conftest\.py")
 _NAMESPACE_DEPTH: Final = 4
 
 
@@ -231,8 +232,13 @@ def _modules_in(folder: Path, *, is_flat: bool) -> Iterator[tuple[str, Path]]:
             continue
         if entry.is_file() or (entry / "__init__.py").is_file():
             yield name, entry
-        elif not is_flat:
+        elif not (is_flat and _holds_suites(entry)):
             yield from _namespace(entry, name, _NAMESPACE_DEPTH)
+
+
+def _holds_suites(folder: Path) -> bool:
+    """Say whether a folder without an __init__.py is there for pytest, whatever it is called."""
+    return any(_SUITE_FILE.fullmatch(entry.name) for entry in folder.rglob("*.py"))
 
 
 def _namespace(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, Path]]:

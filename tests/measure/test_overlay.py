@@ -64,6 +64,11 @@ def found(overlay: Overlay) -> tuple[list[str], list[str]]:
             id="the-whole-project",
         ),
         pytest.param(
+            {"shop/cart.py": "", "bench/test_a.py": "from shop.cart import x"},
+            ["bench"], ["bench"], [],
+            id="code-without-init",
+        ),
+        pytest.param(
             {**CODE, "conftest.py": "pytest_plugins = ['support.plugin']", "support/plugin.py": "",
              "bench/test_a.py": ""},
             ["bench"], ["bench", "support"], [],

@@ -22,7 +22,7 @@ def make(root: Path, files: dict[str, str]) -> Path:
 FLAT = {
     "shop/__init__.py": "", "cart.py": "", "setup.py": "", "conftest.py": "", "noxfile.py": "",
     "tests/__init__.py": "", "benchmarks/__init__.py": "", "bench_cart.py": "", "docs/conf.py": "",
-    "test_cart.py": "", "data/numbers.py": "",
+    "test_cart.py": "", "data/numbers.json": "", "speed/test_cart.py": "", "speed/fakes.py": "",
 }  # fmt: skip
 SRC = {"src/shop/__init__.py": "", "src/cart.py": "", "tools.py": "", "other/__init__.py": ""}
 
@@ -38,6 +38,12 @@ SRC = {"src/shop/__init__.py": "", "src/cart.py": "", "tools.py": "", "other/__i
             ["."],
             ["shop"],
             id="src-of-another-language",
+        ),
+        pytest.param(
+            {"shop/cart.py": "", "shop/deep/price.py": "", "speed/test_cart.py": ""},
+            ["."],
+            ["shop.cart", "shop.deep.price"],
+            id="flat-without-init",
         ),
         pytest.param(
             {"src/google/cloud/shop/__init__.py": "", "src/google/cloud/cart.py": ""},
