@@ -18,12 +18,14 @@ __all__ = [
     "Benchmark",
     "Comparison",
     "Environment",
+    "Evidence",
     "Failure",
     "FailureKind",
     "Judgement",
     "LimitBreach",
     "Note",
     "NoteKind",
+    "PairedSamples",
     "ProcessRun",
     "Reason",
     "ReferenceKind",
@@ -209,6 +211,40 @@ class BaselineEdit(_Value, frozen=True, kw_only=True):
     new: Baseline | None
 
 
+# --- what a verdict rests on ------------------------------------------------------------------
+
+
+class PairedSamples(_Value, frozen=True, kw_only=True):
+    """A benchmark in lockstep with one reference: ln(candidate / reference) of each pair."""
+
+    reference: "ReferenceKind"
+    commit: str
+    explore: tuple[float, ...]
+    confirm: tuple[float, ...] = ()
+    """Fresh pairs; only these may turn a benchmark red. Empty where exploring settled it."""
+    reference_s: float | None = None
+    """Median time of the reference, for people and for the floor."""
+
+
+class Evidence(_Value, frozen=True, kw_only=True):
+    """Everything that is known of one benchmark when the gate judges it."""
+
+    benchmark: str
+    suite: str
+    measured: Benchmark | None
+    """None: it was not found among the candidate's benchmarks."""
+    baseline: Baseline | None = None
+    """The number that stood approved before this change."""
+    baseline_environment: str = ""
+    """Where the baseline was recorded, if not in this environment: then it is not compared."""
+    edit: BaselineEdit | None = None
+    pairs: tuple[PairedSamples, ...] = ()
+    other: Benchmark | None = None
+    """The same benchmark in the file that is compared with."""
+    other_cpu: str = ""
+    is_out_of_budget: bool = False
+
+
 # --- what was decided --------------------------------------------------------------------------
 
 
@@ -357,6 +393,7 @@ class Report(_Value, frozen=True, kw_only=True):
     """Everything a run found out: what `.perfgate/report.json` holds and every renderer shows."""
 
     version: int = RESULTS_VERSION
+    evidence: tuple[Evidence, ...] = ()
     title: str = ""
     """Name of the leg or project, when there are several."""
     results: Results
