@@ -227,12 +227,10 @@ class PairedSamples(_Value, frozen=True, kw_only=True):
 
 
 class Evidence(_Value, frozen=True, kw_only=True):
-    """Everything that is known of one benchmark when the gate judges it."""
+    """What is known of one benchmark beside the candidate's own numbers, when it is judged."""
 
     benchmark: str
     suite: str
-    measured: Benchmark | None
-    """None: it was not found among the candidate's benchmarks."""
     baseline: Baseline | None = None
     """The number that stood approved before this change."""
     baseline_environment: str = ""
