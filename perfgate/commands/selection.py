@@ -1,0 +1,79 @@
+"""Which suites and benchmarks a command is about."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from perfgate.config import Config, Suite, discover_suites
+from perfgate.errors import UndecidedError, UsageError
+from perfgate.measure.process import SuiteFiles
+
+__all__ = ["Shard", "cache_folder", "parse_shard", "select_suites", "shard_of", "suite_files"]
+
+Shard = tuple[int, int]
+"""Number of the shard, from 1, and how many there are."""
+
+
+def select_suites(config: Config, names: Sequence[str]) -> tuple[Suite, ...]:
+    """Return the suites by those names, or all.
+
+    Raises:
+        UsageError: a name is no suite's.
+        UndecidedError: the project has no suites at all.
+    """
+    suites = discover_suites(config)
+    if not suites:
+        raise UndecidedError(
+            f"{config.root}: no suites: put benchmarks into benchmarks/test_*.py, "
+            "or run `perfgate init` for a first one"
+        )
+    known = {suite.name: suite for suite in suites}
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+            raise UsageError(f"no suite is called {name}; {hint}")
+    return tuple(known[name] for name in dict.fromkeys(names)) if names else suites
+
+
+def suite_files(suites: Iterable[Suite]) -> tuple[SuiteFiles, ...]:
+    """Return the suites as measuring takes them."""
+    return tuple(SuiteFiles(name=suite.name, files=suite.paths) for suite in suites)
+
+
+def parse_shard(text: str) -> Shard:
+    """Read "2/5".
+
+    Raises:
+        UsageError: not a number of a shard and a count that holds it.
+    """
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UsageError(f"--shard {text}: write it as NUMBER/COUNT, such as 2/5")
+    return int(number), int(count)
+
+
+def shard_of(
+    benchmarks: Sequence[str], shard: Shard, durations_s: Mapping[str, float]
+) -> frozenset[str]:
+    """Return the benchmarks of one shard: the longest first, each to the emptiest shard so far.
+
+    Depends only on the ids and the recorded durations, so all shards agree without talking.
+    """
+    number, count = shard
+    known = sorted(durations_s[name] for name in benchmarks if name in durations_s)
+    usual_s = known[len(known) // 2] if known else 1.0
+    cost_s = {name: durations_s.get(name, usual_s) for name in benchmarks}
+    filled_s = [0.0] * count
+    members: list[list[str]] = [[] for _ in range(count)]
+    for name in sorted(benchmarks, key=lambda name: (-cost_s[name], name)):
+        emptiest = min(range(count), key=lambda place: (filled_s[place], place))
+        filled_s[emptiest] += cost_s[name]
+        members[emptiest].append(name)
+    return frozenset(members[number - 1])
+
+
+def cache_folder(environ: Mapping[str, str], home: Path) -> Path:
+    """Return where trees of other commits are kept while they are measured."""
+    base = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA")
+    return (Path(base) if base else home / ".cache") / "perfgate"
