@@ -170,9 +170,7 @@ def _case(
         comparisons.append(_files(runs, evidence.other.runs, config.false_alarms))
     if runs and evidence.baseline is not None and _is_comparable(evidence, results):
         comparisons.append(_committed(runs, evidence, config.false_alarms))
-    return _Case(
-        evidence=evidence, measured=measured, rule=rule, comparisons=tuple(comparisons)
-    )
+    return _Case(evidence=evidence, measured=measured, rule=rule, comparisons=tuple(comparisons))
 
 
 def _is_comparable(evidence: Evidence, results: Results) -> bool:
@@ -230,9 +228,7 @@ def _files(
     )
 
 
-def _committed(
-    runs: Sequence[ProcessRun], evidence: Evidence, false_alarms: float
-) -> Comparison:
+def _committed(runs: Sequence[ProcessRun], evidence: Evidence, false_alarms: float) -> Comparison:
     baseline = evidence.baseline
     if baseline is None:
         raise AssertionError("compared only where there is one")
@@ -301,9 +297,7 @@ def _unmeasured(case: _Case) -> Judgement | None:
     if evidence.edit is not None and evidence.edit.new is None:
         return case.settle(Verdict.ACCEPTED, Reason.BASELINE_EDITED)
     if evidence.baseline is not None or evidence.other is not None:
-        return case.settle(
-            Verdict.MISSING, Reason.NOT_MEASURED, failure.message if failure else ""
-        )
+        return case.settle(Verdict.MISSING, Reason.NOT_MEASURED, failure.message if failure else "")
     return None
 
 
@@ -388,9 +382,7 @@ def _by_pairs(
     return _not_slower(case, base, approved)
 
 
-def _not_slower(
-    case: _Case, base: Comparison | None, approved: Comparison | None
-) -> Judgement:
+def _not_slower(case: _Case, base: Comparison | None, approved: Comparison | None) -> Judgement:
     """Tell apart what cannot be told, what became faster, and what passes."""
     compared = [one for one in (base, approved) if one is not None]
     if case.evidence.is_out_of_budget:

@@ -1,7 +1,7 @@
 """``perfgate run``: measure suites in fresh processes, without judging."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -70,7 +70,9 @@ def measure(
         plan = _shard(plan, config, shard)
     measured = measure_suites(plan, machine.progress)
     if not measured.benchmarks:
-        raise UndecidedError("nothing was measured: no test in the suites uses the benchmark fixture")
+        raise UndecidedError(
+            "nothing was measured: no test in the suites uses the benchmark fixture"
+        )
     check_limits(config, measured.benchmarks)
     return Results(
         environment=describe_environment(measured.pytest_benchmark),
@@ -81,8 +83,6 @@ def measure(
 
 
 def _shard(plan: SuitePlan, config: Config, shard: Shard) -> SuitePlan:
-    from dataclasses import replace
-
     collections = collect_suites(plan)
     names = [place.id for found in collections.values() for place in found.benchmarks]
     key = describe_environment("").key

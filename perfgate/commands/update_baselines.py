@@ -1,7 +1,7 @@
 """``perfgate update-baselines``: approve measured numbers, line by line, with a reason."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from perfgate.baselines.store import (
@@ -12,9 +12,10 @@ from perfgate.baselines.store import (
 )
 from perfgate.baselines.update import UpdatePlan, check_only, plan_update
 from perfgate.errors import UndecidedError, UsageError
-from perfgate.model import Results
+from perfgate.model import Baseline, Results
+from perfgate.units import format_seconds
 
-__all__ = ["BaselineUpdate", "update_baselines"]
+__all__ = ["BaselineUpdate", "describe", "update_baselines"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +80,22 @@ def update_baselines(
         encode_baselines(file)
     files = tuple(write_baselines(folder, file) for file in changed)
     return BaselineUpdate(plans=tuple(plans), files=files)
+
+
+def describe(update: BaselineUpdate, root: Path) -> Iterator[str]:
+    """Yield what an approval did, line by line: old -> new, and what it left alone."""
+    for plan in update.plans:
+        for change in plan.changes:
+            yield f"{change.benchmark}: {_time(change.old)} -> {_time(change.new)} ({change.kind.value})"
+        for name in plan.failed:
+            yield f"{name}: has no number; its line stays"
+        for name in plan.prunable:
+            yield f"{name}: is gone; remove its line with --prune"
+    untouched = sum(len(plan.untouched) for plan in update.plans)
+    changed = sum(len(plan.changes) for plan in update.plans)
+    files = ", ".join(file.relative_to(root).as_posix() for file in update.files)
+    yield f"{changed} changed, {untouched} within the noise" + (f": {files}" if files else "")
+
+
+def _time(baseline: Baseline | None) -> str:
+    return "nothing" if baseline is None else format_seconds(baseline.median_s)

@@ -41,6 +41,8 @@ class Side:
     source_paths: tuple[Path, ...]
     modules: tuple[str, ...]
     """The project's own modules: each that is loaded must come from this tree."""
+    pytest_configuration: Path | None = None
+    """The candidate's, for the tree of another commit; None: as pytest finds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +284,7 @@ class _Group:
             is_lockstep=True,
             cpu=self._cpu,
             modules=side.modules,
+            pytest_configuration=side.pytest_configuration,
         )
 
     def _outcome(

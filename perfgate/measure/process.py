@@ -5,7 +5,7 @@ move a benchmark by percents), so each process runs everything once and contribu
 """
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,16 @@ from perfgate.measure.worker import (
 from perfgate.model import Benchmark, Failure, FailureKind, ProcessRun
 from perfgate.stats.quantiles import summarise
 
-__all__ = ["Progress", "SuiteFiles", "SuitePlan", "collect_suites", "measure_suites"]
+__all__ = [
+    "Progress",
+    "SuiteFiles",
+    "SuitePlan",
+    "SuiteResults",
+    "collect_suites",
+    "measure_suites",
+    "outcome_of",
+    "place_outcomes",
+]
 
 _LARGEST_SEED: Final = 2**32 - 1
 _COLLECT_TIMEOUT_S: Final = 120.0
@@ -111,7 +120,7 @@ def measure_suites(plan: SuitePlan, progress: Progress) -> SuiteResults:
             if number == 0:
                 progress.plan((plan.processes - 1) * _count(outcomes, suite.name))
     benchmarks = tuple(
-        _benchmark(name, outcome, plan.processes) for name, outcome in outcomes.items()
+        place_outcomes(one.place, one.suite, one.runs, one.failures) for one in outcomes.values()
     )
     return SuiteResults(benchmarks=benchmarks, pytest_benchmark=version)
 
@@ -242,20 +251,21 @@ def _note(outcomes: _Outcomes, outcome: Outcome) -> None:
         outcomes.runs.append(outcome)
 
 
-def _benchmark(name: str, outcomes: _Outcomes, processes: int) -> Benchmark:
-    place = outcomes.place
-    failure = outcomes.failures[0] if outcomes.failures else None
-    if failure is not None and outcomes.runs:
+def place_outcomes(
+    place: CollectedBenchmark, suite: str, runs: Sequence[ProcessRun], failures: Sequence[Failure]
+) -> Benchmark:
+    """Combine what several processes found of one benchmark: one failure is a failure."""
+    failure = failures[0] if failures else None
+    if failure is not None and runs:
+        total = len(runs) + len(failures)
         failure = Failure(
             kind=FailureKind.UNSTABLE,
-            message=(
-                f"failed in {len(outcomes.failures)} of {processes} processes: {failure.message}"
-            ),
+            message=f"failed in {len(failures)} of {total} processes: {failure.message}",
         )
     return Benchmark(
-        id=name,
-        suite=outcomes.suite,
-        runs=() if failure else tuple(outcomes.runs),
+        id=place.id,
+        suite=suite,
+        runs=() if failure else tuple(runs),
         failure=failure,
         path=place.path,
         line=place.line,

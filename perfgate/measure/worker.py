@@ -54,6 +54,8 @@ class WorkerSettings:
     """Names whose origin every benchmark reports."""
     max_time_s: float | None = None
     """How long pytest-benchmark may time one benchmark; None: as the suite says."""
+    pytest_configuration: Path | None = None
+    """Given to pytest's ``-c``; None: as pytest finds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +261,8 @@ def _pytest_arguments(settings: WorkerSettings) -> list[str]:
     ]
     if settings.max_time_s is not None:
         arguments.append(f"--benchmark-max-time={settings.max_time_s}")
+    if settings.pytest_configuration is not None:
+        arguments += ["-c", str(settings.pytest_configuration)]
     return arguments
 
 

@@ -45,9 +45,7 @@ class Difference:
     smallest_findable: float | None
 
 
-def compare_summaries(
-    candidate: Summary, reference: Summary, *, false_alarms: float
-) -> Difference:
+def compare_summaries(candidate: Summary, reference: Summary, *, false_alarms: float) -> Difference:
     """Compare by Welch's test (1947): the two sides may spread differently.
 
     The smallest findable slowdown is the one that this test, at level ``false_alarms``, finds in
@@ -117,11 +115,7 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
     if x <= 0 or x >= 1:
         return float(x >= 1)
     front = math.exp(
-        math.lgamma(a + b)
-        - math.lgamma(a)
-        - math.lgamma(b)
-        + a * math.log(x)
-        + b * math.log1p(-x)
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     )
     if x < (a + 1) / (a + b + 2):
         return front * _beta_fraction(a, b, x) / a

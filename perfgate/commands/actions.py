@@ -1,0 +1,39 @@
+"""What a GitHub Actions job shows of a report: annotations and the job summary."""
+
+from perfgate.github.actions import (
+    SUMMARY_BUDGET_CHARS,
+    Annotation,
+    AnnotationLevel,
+    annotations,
+    job_summary,
+)
+from perfgate.model import Report
+from perfgate.report.markdown import render_markdown
+from perfgate.report.text import plain
+from perfgate.report.view import Level, build_view
+
+__all__ = ["annotation_lines", "summary"]
+
+
+def annotation_lines(report: Report) -> tuple[str, ...]:
+    """Return workflow commands for what went wrong, the worst first."""
+    rows = [row for section in build_view(report).sections for row in section.rows]
+    return annotations(
+        [
+            Annotation(
+                level=AnnotationLevel(row.level.value),
+                title=f"{row.word}: {row.benchmark.text}",
+                message=plain(row.why),
+                file=row.path,
+                line=row.line,
+            )
+            for row in rows
+            if row.level is not Level.NONE
+        ]
+    )
+
+
+def summary(report: Report, used_bytes: int) -> str:
+    """Return Markdown for a job summary that already holds some bytes."""
+    markdown = render_markdown(report, budget_chars=SUMMARY_BUDGET_CHARS)
+    return job_summary(markdown, used_bytes=used_bytes)

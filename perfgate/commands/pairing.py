@@ -1,0 +1,202 @@
+"""Explore, then confirm: which pairs `perfgate check` measures, and of what."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Final
+
+from perfgate.config import Config
+from perfgate.gate import is_left
+from perfgate.measure.lockstep import GroupOutcome, GroupPlan, Side, measure_groups
+from perfgate.measure.process import Progress, place_outcomes
+from perfgate.measure.worker import CollectedBenchmark
+from perfgate.model import Benchmark, Failure, PairedSamples, ProcessRun, ReferenceKind
+from perfgate.stats.paired import pairs_needed
+
+__all__ = ["EXPLORE_PAIRS", "PairJob", "Pairing", "References", "measure_pairs"]
+
+EXPLORE_PAIRS: Final = 4
+"""Even, so that two pairs at once fill two cores."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What one benchmark is held against; equal for benchmarks that run in the same group."""
+
+    merge_base: Side | None
+    approved: Side | None
+    """None where nothing was approved, or where it is the merge base's code."""
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The distinct trees, in the order they are measured."""
+        return tuple(side for side in (self.merge_base, self.approved) if side is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairJob:
+    """What to measure in lockstep."""
+
+    candidate: Side
+    references: Mapping[str, References]
+    """By benchmark, in the order to run them."""
+    places: Mapping[str, CollectedBenchmark]
+    suites: Mapping[str, str]
+    files: tuple[str, ...]
+    environ: Mapping[str, str]
+    commits: Mapping[str, str]
+    """Commit by the name of a side."""
+    timeout_s: float
+    deadline_s: float
+    """On the monotonic clock."""
+    seed: int
+
+
+@dataclass(slots=True)
+class Pairing:
+    """What the pairs have shown so far."""
+
+    runs: dict[str, list[ProcessRun]] = field(default_factory=dict)
+    failures: dict[str, list[Failure]] = field(default_factory=dict)
+    explore: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    """By benchmark and name of the reference."""
+    confirm: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    reference_s: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)
+    """Why a reference did not run, by its name: the first reason."""
+    out_of_budget: set[str] = field(default_factory=set)
+
+    def add(self, outcomes: Mapping[str, GroupOutcome], *, is_confirming: bool) -> None:
+        """Take what one group of processes found."""
+        into = self.confirm if is_confirming else self.explore
+        for name, outcome in outcomes.items():
+            if isinstance(outcome.candidate, Failure):
+                self.failures.setdefault(name, []).append(outcome.candidate)
+            else:
+                self.runs.setdefault(name, []).append(outcome.candidate)
+            for reference, estimate in outcome.log_ratios.items():
+                into.setdefault((name, reference), []).append(estimate)
+            for reference, run in outcome.references.items():
+                if isinstance(run, ProcessRun):
+                    self.reference_s.setdefault((name, reference), []).append(run.median_s)
+                else:
+                    self.dropped.setdefault(reference, f"{name}: {run.message}")
+
+    def estimates(self, name: str) -> Iterator[tuple[str, list[float]]]:
+        """Yield each reference that a benchmark was explored against, with its estimates."""
+        for (benchmark, reference), values in self.explore.items():
+            if benchmark == name:
+                yield reference, values
+
+    def benchmarks(self, job: PairJob) -> tuple[Benchmark, ...]:
+        """Return the candidate's own numbers."""
+        return tuple(
+            place_outcomes(
+                place, job.suites[name], self.runs.get(name, []), self.failures.get(name, [])
+            )
+            for name, place in job.places.items()
+            if name in self.runs or name in self.failures
+        )
+
+    def samples(self, name: str, job: PairJob) -> tuple[PairedSamples, ...]:
+        """Return the paired estimates of one benchmark as the gate takes them."""
+        references = job.references[name]
+        wanted: list[tuple[ReferenceKind, Side | None]] = [
+            (ReferenceKind.MERGE_BASE, references.merge_base),
+            (ReferenceKind.APPROVED, references.approved),
+        ]
+        return tuple(
+            PairedSamples(
+                reference=kind,
+                commit=job.commits[side.name],
+                explore=tuple(self.explore[name, side.name]),
+                confirm=tuple(self.confirm.get((name, side.name), ())),
+                reference_s=median(self.reference_s[name, side.name]),
+            )
+            for kind, side in wanted
+            if side is not None and (name, side.name) in self.explore
+        )
+
+
+def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
+    """Explore every benchmark, then confirm with fresh pairs what is left.
+
+    The number of confirming pairs follows from how many comparisons are left, before any of them
+    is measured. Those that look slowest come first, so that the budget ends among the others.
+
+    Raises:
+        MeasurementError: the candidate's processes could not start.
+        ReferenceTreeError: a side imported the project from somewhere else than its own tree.
+    """
+    pairing = Pairing()
+    names = list(job.references)
+    _measure(job, names, pairing, progress, pairs=EXPLORE_PAIRS, is_confirming=False)
+    pairing.out_of_budget |= {name for name in names if _is_short(pairing, name, job)}
+    left = {name: worst for name in names if (worst := _worst_left(name, job, pairing, config))}
+    if left:
+        tests = sum(len(job.references[name].sides) for name in left)
+        pairs = pairs_needed(tests, config.false_alarms)
+        ordered = sorted(left, key=lambda name: -left[name])
+        _measure(job, ordered, pairing, progress, pairs=pairs, is_confirming=True)
+        pairing.out_of_budget |= {
+            name
+            for name in left
+            if name not in pairing.failures
+            and any(
+                len(pairing.confirm.get((name, reference), ())) < pairs
+                for reference, _ in pairing.estimates(name)
+            )
+        }
+    return pairing
+
+
+def _is_short(pairing: Pairing, name: str, job: PairJob) -> bool:
+    if name in pairing.failures or not job.references[name].sides:
+        return False
+    measured = len(pairing.runs.get(name, ()))
+    return measured < EXPLORE_PAIRS
+
+
+def _worst_left(name: str, job: PairJob, pairing: Pairing, config: Config) -> float | None:
+    """Return the largest effect of a benchmark that exploring did not settle; None: settled."""
+    if name in pairing.failures:
+        return None
+    threshold = config.rule_for(name, job.suites[name]).threshold
+    medians = [
+        median(values) for _, values in pairing.estimates(name) if is_left(values, threshold)
+    ]
+    return max(medians, default=None)
+
+
+def _measure(
+    job: PairJob,
+    names: Sequence[str],
+    pairing: Pairing,
+    progress: Progress,
+    *,
+    pairs: int,
+    is_confirming: bool,
+) -> None:
+    for references, members in _by_references(job, names):
+        if time.monotonic() >= job.deadline_s:
+            return
+        plan = GroupPlan(
+            sides=(job.candidate, *references.sides),
+            files=job.files,
+            benchmarks=tuple(members),
+            environ=job.environ,
+            timeout_s=job.timeout_s,
+            deadline_s=job.deadline_s,
+        )
+        seed = job.seed * 2 + is_confirming  # fresh hash seeds for confirming
+        for outcomes in measure_groups(plan, groups=pairs, seed=seed, progress=progress):
+            pairing.add(outcomes, is_confirming=is_confirming)
+
+
+def _by_references(job: PairJob, names: Iterable[str]) -> Iterator[tuple[References, list[str]]]:
+    """Group benchmarks that are held against the same trees, in order of their first one."""
+    groups: dict[References, list[str]] = {}
+    for name in names:
+        groups.setdefault(job.references[name], []).append(name)
+    yield from groups.items()
