@@ -252,7 +252,7 @@ _threshold = click.option(
 @click.option("--report", "target", metavar="FILE", default=_REPORT, help="Where to write it.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the benchmarks that passed, too.")
 @_shared
-def check(shared: _Shared, suites: tuple[str, ...], **options: Any) -> int:
+def check(shared: _Shared, /, suites: tuple[str, ...], **options: Any) -> int:
     """Measure, compare with the approved and the former code, and judge."""
     from perfgate.commands.check import CheckOptions, Paired
     from perfgate.commands.check import check as run_check

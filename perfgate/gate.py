@@ -163,9 +163,7 @@ def _case(
 ) -> _Case:
     rule = config.rule_for(evidence.benchmark, evidence.suite)
     runs = measured.runs if measured else ()
-    comparisons: list[Comparison] = []
-    for pairs in evidence.pairs:
-        comparisons.append(_paired(pairs, runs, rule, typical))
+    comparisons = [_paired(pairs, runs, rule, typical) for pairs in evidence.pairs]
     if runs and evidence.other is not None and evidence.other.runs:
         comparisons.append(_files(runs, evidence.other.runs, config.false_alarms))
     if runs and evidence.baseline is not None and _is_comparable(evidence, results):

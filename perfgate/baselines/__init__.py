@@ -1,1 +1,1 @@
-""""""
+"""Approved numbers in files, and who approved them."""

@@ -1,1 +1,1 @@
-""""""
+"""One module per command: glue, in the order it happens."""

@@ -88,8 +88,8 @@ def _from_revision(
     commit = repository.commit(revision) if repository else None
     if repository is None or commit is None:
         raise UsageError(f"--against {revision}: neither a file, a folder nor a commit")
-    folder = repository.from_root(f"baselines/{results.environment.key}")
-    known = {}
+    folder = f"baselines/{results.environment.key}"
+    known: dict[str, tuple[str, Baseline]] = {}
     for path in repository.list_files(commit, folder):
         content = repository.read(commit, path)
         if path.endswith(".json") and content is not None:

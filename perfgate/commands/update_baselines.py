@@ -86,7 +86,8 @@ def describe(update: BaselineUpdate, root: Path) -> Iterator[str]:
     """Yield what an approval did, line by line: old -> new, and what it left alone."""
     for plan in update.plans:
         for change in plan.changes:
-            yield f"{change.benchmark}: {_time(change.old)} -> {_time(change.new)} ({change.kind.value})"
+            times = f"{_time(change.old)} -> {_time(change.new)}"
+            yield f"{change.benchmark}: {times} ({change.kind.value})"
         for name in plan.failed:
             yield f"{name}: has no number; its line stays"
         for name in plan.prunable:

@@ -1,1 +1,1 @@
-""""""
+"""How numbers are obtained."""

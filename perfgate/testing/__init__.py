@@ -1,1 +1,1 @@
-""""""
+"""For authors of suites."""
