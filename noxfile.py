@@ -1,0 +1,62 @@
+"""Every check and the main job, each in an environment of its own: ``python -m nox -l``."""
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["tests", "lint"]
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_external_run = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments after ``--`` go to pytest."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("python", "-m", "pytest", *(session.posargs or ("-n2", "-q")))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, style, types and the direction of imports."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "lint"), "nox")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def benchmark(session: nox.Session) -> None:
+    """Hold this checkout against its approved and its former code; arguments go to ``check``."""
+    session.install("-e", ".")
+    session.run("perfgate", "check", *session.posargs)
+
+
+@nox.session
+def versions(session: nox.Session) -> None:
+    """Measure with every version of pytest-benchmark that is supported; slow, installs each."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("python", "-m", "pytest", "-q", "-m", "versions", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel, install it alone, and use it on a project that it writes itself."""
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install("build")
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(dist), silent=True)
+    (wheel,) = dist.glob("*.whl")
+    session.run("python", "-m", "pip", "uninstall", "--yes", "build", silent=True)
+    session.install("--force-reinstall", str(wheel))
+    project = dist / "project"
+    project.mkdir()
+    with session.chdir(project):
+        session.run("perfgate", "init")
+        session.run("perfgate", "update-baselines", "--reason", "first numbers")
+        session.run("perfgate", "check", "--paired", "never", "--threshold", "900%")
+        session.run("perfgate", "report", ".perfgate/report.json", "--markdown", "report.md")
