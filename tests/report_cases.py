@@ -337,7 +337,7 @@ def with_text(text: str) -> Report:
             benchmark=f"{text}1",
             verdict=Verdict.LIMIT_EXCEEDED,
             reason=Reason.LIMIT,
-            breaches=(LimitBreach(expression=text, measured=1.0),),
+            breaches=(LimitBreach(expression=f"{text} < 1", measured=1.0),),
             **named,
         ),
         Judgement(

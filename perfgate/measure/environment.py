@@ -42,7 +42,7 @@ def cpu_model() -> str:
         field, _, value = line.partition(":")
         if field.strip() in {"model name", "Model"}:
             return " ".join(value.split())
-    if sys.platform == "linux":  # platform.processor() repeats the architecture there
+    if platform.system() == "Linux":  # platform.processor() repeats the architecture there
         return ""
     return platform.processor()
 

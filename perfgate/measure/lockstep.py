@@ -294,7 +294,8 @@ class _Group:
         for side, end in results.items():
             if isinstance(end, Finish):
                 _check_origins(side, end.message["modules"])
-        runs = {side.name: self._run_of(end) for side, end in results.items()} | absent
+        runs = {side.name: self._run_of(end) for side, end in results.items()}
+        runs.update(absent)
         turns = {
             side.name: end.turns_s
             for side, end in results.items()

@@ -113,7 +113,7 @@ def _table_line(row: Row) -> str:
 
 
 def _template() -> Callable[[ReportView, Sequence[_Part]], str]:
-    import jinja2  # noqa: PLC0415 - only who renders Markdown pays for it
+    import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("perfgate.report"),

@@ -28,7 +28,7 @@ def render_terminal(report: Report, *, width: int, color: bool, verbose: bool = 
 
     ``verbose`` lists passed benchmarks however many there are, and explains every row.
     """
-    from rich.console import Console  # noqa: PLC0415 - only who prints a report pays for it
+    from rich.console import Console
 
     console = Console(
         file=io.StringIO(),
@@ -70,8 +70,8 @@ def _print_table(console: "Console", view: ReportView, *, listed: int) -> None:
 
 
 def _table(rows: Sequence[Row], width: int) -> "RenderableType":
-    from rich.table import Table  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.table import Table
+    from rich.text import Text
 
     verdicts = [f"{row.symbol} {row.word}" for row in rows]
     numbers = {
@@ -98,7 +98,7 @@ def _table(rows: Sequence[Row], width: int) -> "RenderableType":
 
 def _fit(name: str, width: int) -> str:
     """Cut a node id to so many cells; its end tells benchmarks apart, so the start goes first."""
-    from rich.cells import cell_len  # noqa: PLC0415 - as above
+    from rich.cells import cell_len
 
     if cell_len(name) <= width:
         return name
@@ -144,15 +144,15 @@ def _print_end(console: "Console", view: ReportView) -> None:
 
 
 def _print_indented(console: "Console", line: str, columns: int, style: str) -> None:
-    from rich.padding import Padding  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.padding import Padding
+    from rich.text import Text
 
     console.print(Padding(Text(line, style), (0, 0, 0, columns), expand=False))
 
 
 def _print_command(console: "Console", command: str) -> None:
     """Print a command on one line, however long: a broken one cannot be copied."""
-    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.text import Text
 
     line = Text(f"      {command}", "bold")
     console.print(line, no_wrap=True, overflow="ignore", crop=False, soft_wrap=True)

@@ -125,7 +125,7 @@ class Pedantic:
 class _PedanticOptions:
     """What a test passed to ``benchmark.pedantic``, checked as pytest-benchmark checks it."""
 
-    def __init__(  # noqa: PLR0913 - the signature is pytest-benchmark's
+    def __init__(  # noqa: PLR0913, PLR0917 - the signature is pytest-benchmark's
         self,
         target: Callable[..., Any],
         args: Any = (),
@@ -141,7 +141,7 @@ class _PedanticOptions:
             ("rounds", rounds, 1),
             ("warmup_rounds", warmup_rounds, 0),
         ):
-            if not isinstance(value, int) or value < least:
+            if not _is_count(value) or value < least:
                 raise ValueError(f"Must have positive int for `{name}`.")
         if iterations > 1 and setup:
             raise ValueError("Can't use more than 1 `iterations` with a `setup` function.")
@@ -163,6 +163,10 @@ class _PedanticOptions:
             raise TypeError("Can't use `args` or `kwargs` if `setup` returns the arguments.")
         args, kwargs = prepared
         return args, kwargs
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int)
 
 
 def calibrate(target: Target, round_s: float) -> float:
@@ -203,8 +207,9 @@ def _install_lockstep(conductor: Conductor) -> None:
         _refuse_async(target)
         return measure(fixture, Pedantic(fixture, _PedanticOptions(target, *args, **options)))
 
-    BenchmarkFixture._raw = raw  # noqa: SLF001 - see module
-    BenchmarkFixture._raw_pedantic = raw_pedantic  # noqa: SLF001 - see module
+    fixture_class: Any = BenchmarkFixture
+    fixture_class._raw = raw  # noqa: SLF001 - see module
+    fixture_class._raw_pedantic = raw_pedantic  # noqa: SLF001 - see module
 
 
 def _install_recording(conductor: Conductor) -> None:
@@ -221,8 +226,9 @@ def _install_recording(conductor: Conductor) -> None:
 
         return measure
 
-    BenchmarkFixture._raw = recording(BenchmarkFixture._raw)  # noqa: SLF001 - see module
-    BenchmarkFixture._raw_pedantic = recording(BenchmarkFixture._raw_pedantic)  # noqa: SLF001 - see module
+    fixture_class: Any = BenchmarkFixture
+    fixture_class._raw = recording(fixture_class._raw)  # noqa: SLF001 - see module
+    fixture_class._raw_pedantic = recording(fixture_class._raw_pedantic)  # noqa: SLF001 - see module
 
 
 def is_enabled(config: Any) -> bool:

@@ -1,6 +1,6 @@
 """Peak resident memory of this process while something runs."""
 
-import sys
+import platform
 from pathlib import Path
 from typing import Final
 
@@ -40,10 +40,10 @@ class PeakMemory:
 
 
 def _peak_bytes() -> int | None:
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         return _linux_bytes("VmHWM:")
     try:
-        import psutil  # noqa: PLC0415 - the measured interpreter may lack it
+        import psutil
     except ImportError:
         return None
     memory = psutil.Process().memory_info()

@@ -51,8 +51,8 @@ def _end_with_parent() -> None:
     """Ask Linux to end this process with its parent; elsewhere the closed channel does, later."""
     if sys.platform != "linux":
         return
-    import ctypes  # noqa: PLC0415 - only here, so that measured processes elsewhere stay lean
-    import signal  # noqa: PLC0415
+    import ctypes
+    import signal
 
     set_parent_death_signal = 1
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
@@ -216,9 +216,7 @@ class Agent:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         self._leave_fork()
         os.chdir(self._root)  # a benchmark may have gone elsewhere
-        failure = self._failure
-        if failure is None and not self._rounds:
-            failure = ("raised", "the test never called its benchmark fixture")
+        failure = self._what_failed()
         self._send(
             {
                 "event": "finished",
@@ -232,6 +230,11 @@ class Agent:
             },
             () if failure else self._rounds,
         )
+
+    def _what_failed(self) -> tuple[str, str] | None:
+        if self._failure is None and not self._rounds:
+            return "raised", "the test never called its benchmark fixture"
+        return self._failure
 
     def _modules(self) -> dict[str, str]:
         loaded = ((name, sys.modules.get(name)) for name in self._module_names)
@@ -291,6 +294,6 @@ def _origin(module: Any) -> str:
 
 
 def _versions() -> dict[str, str]:
-    import pytest_benchmark  # noqa: PLC0415 - the plugin may be missing; refused before this point
+    import pytest_benchmark
 
     return {"pytest_benchmark": pytest_benchmark.__version__, "python": sys.version.split()[0]}
