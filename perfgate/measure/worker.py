@@ -23,6 +23,8 @@ _AGENT: Final = Path(__file__).parent / "agent" / "start.py"
 _TAIL_BYTES: Final = 8192
 _WATCH_INTERVAL_S: Final = 0.1
 _EXIT_GRACE_S: Final = 10.0
+_NOT_INHERITED: Final = frozenset({"PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"})
+"""Set where perfgate itself is under test by pytest: pytest-benchmark would refuse to measure."""
 
 
 class WorkerLost(Exception):  # noqa: N818 - an event in a worker's life, turned into a finding
@@ -232,7 +234,9 @@ class Worker:
 
 
 def _spawn(settings: WorkerSettings) -> "subprocess.Popen[bytes]":
-    environ = dict(settings.environ)
+    environ = {
+        name: value for name, value in settings.environ.items() if name not in _NOT_INHERITED
+    }
     environ["PYTHONHASHSEED"] = str(settings.hash_seed)
     paths = [str(path) for path in settings.source_paths]
     if environ.get("PYTHONPATH"):

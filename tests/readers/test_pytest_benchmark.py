@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -210,7 +211,9 @@ def test_what_the_installed_pytest_benchmark_writes_is_read(tmp_path: Path) -> N
         "    assert benchmark.pedantic(sum, args=([1, 2],), rounds=40, iterations=50) == 3\n"
     )
     command = [sys.executable, "-m", "pytest", "-q", "--benchmark-json=out.json", "test_sums.py"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    # In a worker of pytest-xdist, which this test may run in, pytest-benchmark measures nothing.
+    environ = {name: value for name, value in os.environ.items() if "XDIST" not in name}
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120, env=environ)
     results = read_results(tmp_path / "out.json")
 
     assert [each.id for each in results.benchmarks] == [
