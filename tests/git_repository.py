@@ -9,7 +9,7 @@ from pathlib import Path
 from perfgate.git import Repository, open_repository
 
 ENVIRON = {
-    "PATH": os.environ["PATH"],  # noqa: TID251 - git must be found
+    "PATH": os.environ["PATH"],
     "HOME": os.devnull,
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
