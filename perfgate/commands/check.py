@@ -306,6 +306,7 @@ def _job(  # noqa: PLR0913, PLR0917 - private, called once
         environ=machine.environ,
         commits=trees.commits(),
         timeout_s=_TIMEOUT_S,
+        rounds=config.rounds,
         deadline_s=deadline_s,
         seed=machine.seed,
     )
