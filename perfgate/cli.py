@@ -452,6 +452,42 @@ def merge(shared: _Shared, sources: tuple[Path, ...], output: str, expect: int |
 
 
 @cli.command()
+@click.argument("suites", nargs=-1, metavar="[SUITE]...")
+@click.option(
+    "--pairs",
+    type=click.IntRange(12, 1000),
+    default=24,
+    help="Pairs of processes to record.",
+)
+@click.option(
+    "--trials", type=click.IntRange(100), default=1000, help="Runs of the gate to draw from them."
+)
+@click.option("--write", is_flag=True, help="Put the advice into pyproject.toml.")
+@_shared
+def calibrate(
+    shared: _Shared,
+    suites: tuple[str, ...],
+    pairs: int,
+    trials: int,
+    write: bool,  # noqa: FBT001 - click passes by name
+) -> int:
+    """Measure identical code on this machine: false alarms, what can be found, advice."""
+    from perfgate.commands.calibrate import calibrate as run_calibrate
+    from perfgate.commands.calibration_text import describe
+    from perfgate.config import write_settings
+
+    config = shared.config()
+    with shared.machine("measuring") as machine:
+        found = run_calibrate(config, suites, machine, pairs=pairs, trials=trials)
+    for line in describe(found, config):
+        click.echo(line)
+    if write:
+        advice = found.advice
+        click.echo(f"written: {write_settings(config, advice.settings(), advice.overrides)}")
+    return 0
+
+
+@cli.command()
 @_shared
 def init(shared: _Shared) -> int:
     """Write settings, a first suite and a workflow; whatever exists stays as it is."""
