@@ -374,7 +374,8 @@ class Judgement(_Value, frozen=True, kw_only=True):
     edit: BaselineEdit | None = None
     breaches: tuple[LimitBreach, ...] = ()
     message: str = ""
-    """Text from the benchmark (an exception) or of a waiver; never trusted as markup."""
+    """Text from the benchmark (an exception), of a waiver, or the other file's CPU; never trusted
+    as markup."""
     waiver_expires: str = ""
     similar: str = ""
     """For NEW and MISSING: the counterpart it was probably renamed from or to."""

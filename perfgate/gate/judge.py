@@ -190,7 +190,8 @@ class _Judge:
     def _by_processes(self, case: Case, comparison: Comparison) -> Judgement:
         """Judge by the threshold; where both sides have several processes, by the test too."""
         if case.evidence.other is not None and case.evidence.other_cpu:
-            return case.settle(Verdict.UNDECIDED, Reason.OTHER_HARDWARE)
+            other_cpu = case.evidence.other_cpu
+            return case.settle(Verdict.UNDECIDED, Reason.OTHER_HARDWARE, other_cpu)
         if abs(comparison.log_ratio) < case.threshold_log:
             return case.settle(Verdict.PASSED, Reason.WITHIN_THRESHOLD)
         if case.is_within_floor(comparison):

@@ -194,7 +194,7 @@ def _edited(judgement: Judgement) -> Sentence:
 
 
 def _other_hardware(judgement: Judgement, environment: Environment) -> Sentence:
-    theirs = judgement.baseline.cpu if judgement.baseline is not None else ""
+    theirs = judgement.baseline.cpu if judgement.baseline is not None else judgement.message
     return (
         "The baseline comes from ",
         *name_cpu(theirs),
