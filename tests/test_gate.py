@@ -661,7 +661,7 @@ def test_a_kept_limit_leaves_the_verdict(expression: str, value: float) -> None:
     metrics = {"success_rate": 0.99, "retries": 3.0}
     benchmark = measured(1e-3, 1e-3, **fields, rss_growth_bytes=4_000_000, metrics=metrics)
     judgement = judged(COMMITTED, benchmark, _limits(expression))
-    assert metric_of(benchmark.runs[0], expression.split()[0]) == pytest.approx(value)
+    assert metric_of(benchmark.runs[0], expression.split(maxsplit=1)[0]) == pytest.approx(value)
     assert (judgement.verdict, judgement.breaches) == (Verdict.PASSED, ())
 
 
