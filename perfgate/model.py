@@ -74,6 +74,9 @@ class Environment(_Value, frozen=True, kw_only=True):
     perfgate: str = ""
     pytest_benchmark: str = ""
 
+    def __post_init__(self) -> None:
+        _check_finite(self, "load_1min")
+
     @property
     def key(self) -> str:
         """The coarse, stable name that baselines are kept under: linux-x86_64-cpython-3.12."""
@@ -171,6 +174,8 @@ class Benchmark(_Value, frozen=True, kw_only=True):
             raise ValueError("a benchmark needs an id")
         if not self.runs and self.failure is None:
             raise ValueError(f"{self.id}: neither a run nor a failure")
+        if self.runs and self.failure is not None:
+            raise ValueError(f"{self.id}: both runs and a failure")
 
 
 class Results(_Value, frozen=True, kw_only=True):
