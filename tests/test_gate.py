@@ -47,7 +47,7 @@ from tests.evidence import (
     unmeasured,
 )
 
-ACCEPTED = {"edit": edit(1e-3, 2e-3), "baseline": baseline()}
+ACCEPTED: dict[str, Any] = {"edit": edit(1e-3, 2e-3), "baseline": baseline()}
 
 
 # --- pairs -------------------------------------------------------------------------------------
@@ -657,7 +657,13 @@ def _limits(*expressions: str, **fields: Any) -> Config:
     ],
 )
 def test_a_kept_limit_leaves_the_verdict(expression: str, value: float) -> None:
-    fields = {"mean_s": 1.1e-3, "max_s": 1.9e-3, "p90_s": 1.5e-3, "p95_s": 1.6e-3, "p99_s": 1.7e-3}
+    fields: dict[str, Any] = {
+        "mean_s": 1.1e-3,
+        "max_s": 1.9e-3,
+        "p90_s": 1.5e-3,
+        "p95_s": 1.6e-3,
+        "p99_s": 1.7e-3,
+    }
     metrics = {"success_rate": 0.99, "retries": 3.0}
     benchmark = measured(1e-3, 1e-3, **fields, rss_growth_bytes=4_000_000, metrics=metrics)
     judgement = judged(COMMITTED, benchmark, _limits(expression))
