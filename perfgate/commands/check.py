@@ -168,8 +168,9 @@ def _approved(
     nearest = key if load_baselines(folder, key) else nearest_environment(folder, key)
     files = load_baselines(folder, nearest) if nearest else ()
     lines = {name: (file.suite, line) for file in files for name, line in file.baselines.items()}
+    environment_name = nearest if nearest and nearest != key else ""
     if repository is None or not nearest:
-        return _Approved(baselines=lines, edits={}, commits={}, environment="")
+        return _Approved(baselines=lines, edits={}, commits={}, environment=environment_name)
     paths = [baseline_path(folder, nearest, file.suite) for file in files]
     edits = dict(edited_baselines(repository, base_commit, paths)) if base_commit else {}
     for name, edit in edits.items():
@@ -183,7 +184,7 @@ def _approved(
         baselines=lines,
         edits=edits,
         commits=commits,
-        environment="" if nearest == key else nearest,
+        environment=environment_name,
     )
 
 
