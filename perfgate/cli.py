@@ -208,7 +208,7 @@ def _print_table(report: "Report", shared: _Shared, *, verbose: bool) -> None:
     from perfgate.report.terminal import render_terminal
 
     width = shutil.get_terminal_size((100, 24)).columns
-    print(render_terminal(report, width=width, color=shared.has_color, verbose=verbose))
+    print(render_terminal(report, width=width, color=shared.has_color, verbose=verbose), end="")
 
 
 def _show_in_actions(report: "Report", *, is_stdout_taken: bool) -> None:

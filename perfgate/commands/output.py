@@ -27,6 +27,8 @@ def write_file(path: Path, data: bytes) -> None:
         if path.exists():
             shutil.copymode(path, draft)
         draft.replace(path)
+    except (FileExistsError, NotADirectoryError) as error:  # on the way to it
+        raise UsageError(f"{path}: cannot be written: {path.parent} is not a folder") from error
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink()
