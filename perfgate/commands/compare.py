@@ -52,7 +52,7 @@ def compare(
 
 
 def _against_file(results: Results, other: Results, config: Config) -> Report:
-    theirs = {benchmark.id: benchmark for benchmark in other.benchmarks}
+    theirs = {one.id: one for one in other.benchmarks if one.failure is None}
     mine, reference = results.environment.cpu_model, other.environment.cpu_model
     other_cpu = reference if mine and reference and mine != reference else ""
     order = dict.fromkeys([*(one.id for one in results.benchmarks), *theirs])
