@@ -5,11 +5,12 @@ Commands import what they need when they run: ``--help`` and errors in arguments
 
 import contextlib
 import datetime as dt
+import gc
 import os
 import random
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = ["main"]
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_COLLECT_AFTER = 1_000_000
 _REPORT = ".perfgate/report.json"
 _MARKDOWN = ".perfgate/report.md"
 
@@ -41,6 +43,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console that knows no arrow must not end a verdict
             stream.reconfigure(errors="replace")
+    # The values in here form no cycles, and there may be millions: looking for some costs a tenth.
+    gc.set_threshold(_COLLECT_AFTER)
     try:
         status = cli.main(prog_name="perfgate", standalone_mode=False)
         sys.stdout.flush()
@@ -99,17 +103,22 @@ class _Shared:
 
         return load_config(find_root(Path.cwd()), today=dt.datetime.now(tz=dt.UTC).date())
 
-    def machine(self, progress: "Progress") -> "Machine":
+    @contextlib.contextmanager
+    def machine(self, title: str) -> Iterator["Machine"]:
+        """Yield what measuring needs, with a progress bar on a terminal."""
         from perfgate.commands.run import Machine
         from perfgate.commands.selection import cache_folder
+        from perfgate.measure.bytecode import kept_bytecode
 
-        return Machine(
-            environ=dict(os.environ),
-            python=Path(sys.executable),
-            cache_dir=cache_folder(os.environ, Path.home()),
-            seed=random.SystemRandom().randrange(2**31),
-            progress=progress,
-        )
+        cache_dir = cache_folder(os.environ, Path.home())
+        with _progress(title) as progress, kept_bytecode(dict(os.environ), cache_dir) as environ:
+            yield Machine(
+                environ=environ,
+                python=Path(sys.executable),
+                cache_dir=cache_dir,
+                seed=random.SystemRandom().randrange(2**31),
+                progress=progress,
+            )
 
     @property
     def has_color(self) -> bool:
@@ -333,8 +342,8 @@ def check(shared: _Shared, /, suites: tuple[str, ...], **options: Any) -> int:
 
     config = _with(shared.config(), options["threshold"], options["budget"])
     wanted = CheckOptions(suites=suites, base=options["base"], paired=Paired(options["paired"]))
-    with _progress("measuring") as progress:
-        report = run_check(config, wanted, shared.machine(progress))
+    with shared.machine("measuring") as machine:
+        report = run_check(config, wanted, machine)
     _save(report, options["target"], config.root)
     _print_report(report, shared, target=options["target"], verbose=options["verbose"])
     return report.exit_status
@@ -372,8 +381,7 @@ def run(shared: _Shared, /, suites: tuple[str, ...], output: str, **options: Any
     else:
         part = parse_shard(options["shard"]) if options["shard"] else None
         processes = options["processes"] or config.processes
-        with _progress("measuring") as progress:
-            machine = shared.machine(progress)
+        with shared.machine("measuring") as machine:
             results = measure(config, suites, machine, processes=processes, shard=part)
     _write(output, encode_results(results))
     return _failures(results)
@@ -442,8 +450,7 @@ def update_baselines(shared: _Shared, /, suites: tuple[str, ...], **options: Any
     if options["sources"]:
         results = take(options["sources"], config, suites)
     else:
-        with _progress("measuring") as progress:
-            machine = shared.machine(progress)
+        with shared.machine("measuring") as machine:
             results = measure(config, suites, machine, processes=config.processes)
     done = update(
         results,
@@ -514,6 +521,43 @@ def merge(shared: _Shared, /, sources: tuple[Path, ...], output: str, expect: in
     _write(output, _encoded(merged))
     _print_report(merged, shared, target=output)
     return merged.exit_status
+
+
+@cli.command()
+@click.argument("suites", nargs=-1, metavar="[SUITE]...")
+@click.option(
+    "--pairs",
+    type=click.IntRange(12, 1000),
+    default=24,
+    help="Pairs of processes to record.",
+)
+@click.option(
+    "--trials", type=click.IntRange(100), default=1000, help="Runs of the gate to draw from them."
+)
+@click.option("--write", is_flag=True, help="Put the advice into pyproject.toml.")
+@_shared
+def calibrate(
+    shared: _Shared,
+    /,
+    suites: tuple[str, ...],
+    pairs: int,
+    trials: int,
+    write: bool,  # noqa: FBT001 - click passes by name
+) -> int:
+    """Measure identical code on this machine: false alarms, what can be found, advice."""
+    from perfgate.commands.calibrate import calibrate as run_calibrate
+    from perfgate.commands.calibration_text import describe
+    from perfgate.config import write_settings
+
+    config = shared.config()
+    with shared.machine("measuring") as machine:
+        found = run_calibrate(config, suites, machine, pairs=pairs, trials=trials)
+    for line in describe(found, config):
+        print(line)
+    if write:
+        advice = found.advice
+        print(f"written: {write_settings(config, advice.settings(), advice.overrides)}")
+    return 0
 
 
 @cli.command()

@@ -101,9 +101,7 @@ def judge(
     """
     measured = {benchmark.id: benchmark for benchmark in results.benchmarks}
     typical = typical_scale(evidence)
-    cases = [
-        _case(one, measured.get(one.benchmark), results, config, typical) for one in evidence
-    ]
+    cases = [_case(one, measured.get(one.benchmark), results, config, typical) for one in evidence]
     significant = _significant(cases, config.false_alarms)
     judgements = [
         judgement

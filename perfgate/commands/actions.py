@@ -19,7 +19,8 @@ __all__ = ["annotation_lines", "append_summary"]
 
 def annotation_lines(report: Report) -> tuple[str, ...]:
     """Return workflow commands for what went wrong, the worst first."""
-    rows = [row for section in build_view(report).sections for row in section.rows]
+    view = build_view(report, longest_folded=0)  # what passed is not annotated
+    rows = [row for section in view.sections for row in section.rows]
     return annotations(
         [
             Annotation(

@@ -57,6 +57,8 @@ class GroupPlan:
     environ: Mapping[str, str]
     timeout_s: float
     """For one answer of one process."""
+    rounds: int
+    """Most rounds of one benchmark."""
     deadline_s: float = math.inf
     """On the monotonic clock: no benchmark is begun after it."""
 
@@ -68,6 +70,8 @@ class GroupOutcome:
     candidate: Outcome
     log_ratios: Mapping[str, float]
     """Estimate of ln(candidate / reference) by the reference's name."""
+    errors: Mapping[str, float]
+    """Standard error of each estimate as far as rounds tell, by the reference's name."""
     failures: Mapping[str, Failure]
     """Why a reference has no estimate, by its name."""
     references: Mapping[str, Outcome]
@@ -204,7 +208,9 @@ class _Group:
                 if time.monotonic() >= self._plan.deadline_s:
                     return
                 players = [one for one in started if name in one.names]
-                ends = take_turns([one.worker for one in players], self._plan.timeout_s)
+                ends = take_turns(
+                    [one.worker for one in players], self._plan.timeout_s, self._plan.rounds
+                )
                 results = dict(zip([one.side for one in players], ends, strict=True))
                 if not self._exclude_failed_references(name, results):
                     yield name, self._outcome(results, self._absent(name, players, dropped))
@@ -302,19 +308,20 @@ class _Group:
             if isinstance(end, Finish) and not isinstance(runs[side.name], Failure)
         }
         candidate_turns = turns.get(candidate_side.name)
-        log_ratios = {}
+        estimates = {}
         failures = {}
         for reference in references:
             run = runs[reference.name]
             if isinstance(run, Failure):
                 failures[reference.name] = run
             elif candidate_turns is not None:
-                log_ratios[reference.name] = pair_estimate(
+                estimates[reference.name] = pair_estimate(
                     candidate_turns, turns[reference.name], len(results)
                 )
         return GroupOutcome(
             candidate=runs[candidate_side.name],
-            log_ratios=log_ratios,
+            log_ratios={name: one.log_ratio for name, one in estimates.items()},
+            errors={name: one.error for name, one in estimates.items()},
             failures=failures,
             references={name: run for name, run in runs.items() if name != candidate_side.name},
         )

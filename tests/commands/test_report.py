@@ -1,6 +1,5 @@
 import json
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
@@ -30,7 +29,7 @@ def test_every_format_goes_to_a_file_or_standard_output(report: Path) -> None:
     done = perfgate(folder, "report", report, *options)
     assert (done.status, done.out, done.err) == (0, "", "")
     assert (folder / "r.md").read_text().startswith("<!-- perfgate -->")
-    assert len(ElementTree.parse(folder / "r.xml").findall(".//failure")) == 1
+    assert (folder / "r.xml").read_text().count("<failure") == 1
     assert (folder / "r.json").read_bytes() == report.read_bytes()
     for option, name in zip(options[::2], options[1::2], strict=True):
         shown = perfgate(folder, "report", report, option, "-")
