@@ -4,15 +4,12 @@ Commands import what they need when they run: ``--help`` and errors in arguments
 """
 
 import contextlib
-import datetime as dt
 import gc
 import os
-import random
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,6 +96,8 @@ class _Shared:
     color = "auto"
 
     def config(self) -> "Config":
+        import datetime as dt
+
         from perfgate.config import find_root, load_config
 
         return load_config(find_root(Path.cwd()), today=dt.datetime.now(tz=dt.UTC).date())
@@ -106,6 +105,8 @@ class _Shared:
     @contextlib.contextmanager
     def machine(self, title: str) -> Iterator["Machine"]:
         """Yield what measuring needs, with a progress bar on a terminal."""
+        import random
+
         from perfgate.commands.run import Machine
         from perfgate.commands.selection import cache_folder
         from perfgate.measure.bytecode import kept_bytecode
@@ -258,6 +259,8 @@ def _read_report(path: Path) -> "Report":
 
 
 def _with(config: "Config", threshold: str | None, budget: str | None = None) -> "Config":
+    from dataclasses import replace
+
     from perfgate.config import parse_budget, parse_threshold
 
     if threshold is not None:
