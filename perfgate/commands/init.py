@@ -6,6 +6,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from perfgate.commands.output import write_file
 from perfgate.errors import ConfigError, UsageError
 
@@ -15,6 +17,24 @@ _SUITE: Final = "benchmarks/test_first.py"
 _WORKFLOW: Final = ".github/workflows/perfgate.yml"
 _TABLE: Final = "[tool.perfgate]"
 _IGNORED: Final = ".perfgate/"
+_NO_PACKAGES: Final = ("benchmarks", "docs", "examples", "test", "tests", "tools")
+_NO_MODULES: Final = ("conftest.py", "dodo.py", "fabfile.py", "noxfile.py", "setup.py", "tasks.py")
+
+
+class _BuildSystem(msgspec.Struct, frozen=True):
+    backend: str = msgspec.field(default="", name="build-backend")
+
+
+class _Tool(msgspec.Struct, frozen=True):
+    setuptools: dict[str, object] = {}
+
+
+class _Packaging(msgspec.Struct, frozen=True):
+    """What of pyproject.toml says how a project is built."""
+
+    project: dict[str, object] | None = None
+    build_system: _BuildSystem = msgspec.field(default_factory=_BuildSystem, name="build-system")
+    tool: _Tool = msgspec.field(default_factory=_Tool)
 
 
 def initialise(root: Path) -> Iterator[str]:
@@ -31,6 +51,7 @@ def initialise(root: Path) -> Iterator[str]:
         yield _create(root / _SUITE, "first_suite.py.txt", _SUITE)
     yield _create(root / _WORKFLOW, "perfgate.yml.txt", _WORKFLOW)
     yield _ignore(root / ".gitignore")
+    yield from _packaging(root)
     yield 'next: perfgate update-baselines --reason "first numbers", and commit what it wrote'
 
 
@@ -65,6 +86,36 @@ def _ignore(path: Path) -> str:
         return f"{path.name}: ignores {_IGNORED} already"
     write_file(path, _appended(old, f"{_IGNORED}\n".encode(), gap=False))
     return f"{path.name}: ignores {_IGNORED} now"
+
+
+def _packaging(root: Path) -> Iterator[str]:
+    """Warn where setuptools finds packages by itself: it would take baselines/ for one.
+
+    Then it refuses to install a project with packages in its top folder, and leaves out modules
+    (setuptools.pypa.io, "Package Discovery", flat-layout).
+    """
+    path = root / "pyproject.toml"
+    try:
+        settings = msgspec.convert(_parsed(path, _content(path)), _Packaging)
+    except msgspec.ValidationError:  # whoever builds it will say more
+        return
+    backend = settings.build_system.backend or "setuptools"
+    own = settings.tool.setuptools
+    is_found = "packages" not in own and "py-modules" not in own
+    if settings.project is None or not backend.startswith("setuptools") or not is_found:
+        return
+    packages = sorted(file.parent.name for file in root.glob("*/__init__.py"))
+    packages = [name for name in packages if name not in _NO_PACKAGES]
+    modules = sorted(file.stem for file in root.glob("*.py") if file.name not in _NO_MODULES)
+    if packages:
+        names = ", ".join(f'"{name}*"' for name in packages)
+        advice = f"[tool.setuptools.packages.find] include = [{names}]"
+    elif modules:
+        names = ", ".join(f'"{name}"' for name in modules)
+        advice = f"[tool.setuptools] py-modules = [{names}]"
+    else:
+        return
+    yield f"{path.name}: setuptools would take baselines/ for a package; add {advice}"
 
 
 def _create(path: Path, template: str, name: str) -> str:

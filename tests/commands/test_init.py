@@ -103,3 +103,43 @@ def test_a_link_stays_a_link_and_a_mode_stays(tmp_path: Path) -> None:
     assert (tmp_path / "pyproject.toml").is_symlink()
     assert "tool" in tomllib.loads((tmp_path / "real.toml").read_text())
     assert (tmp_path / "real.toml").stat().st_mode & 0o777 == 0o640
+
+
+# --- packaging ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "files", "advice"),
+    [
+        pytest.param(
+            "[project]\n", ["shop/__init__.py", "tests/__init__.py", "setup.py"],
+            '[tool.setuptools.packages.find] include = ["shop*"]', id="packages",
+        ),
+        pytest.param(
+            '[project]\n[build-system]\nbuild-backend = "setuptools.build_meta"\n', ["shop.py"],
+            '[tool.setuptools] py-modules = ["shop"]', id="modules",
+        ),
+        pytest.param("[project]\n", ["src/shop/__init__.py"], None, id="src-layout"),
+        pytest.param("", ["shop/__init__.py"], None, id="no-project"),
+        pytest.param(
+            '[project]\n[build-system]\nbuild-backend = "hatchling.build"\n', ["shop/__init__.py"],
+            None, id="hatchling",
+        ),
+        pytest.param(
+            '[project]\n[tool.setuptools]\npackages = ["shop"]\n', ["shop/__init__.py"],
+            None, id="named",
+        ),
+        pytest.param("project = 1\n", ["shop/__init__.py"], None, id="no-valid-project"),
+    ],
+)  # fmt: skip
+def test_a_layout_in_which_setuptools_would_take_baselines_for_a_package_is_pointed_out(
+    tmp_path: Path, settings: str, files: list[str], advice: str | None
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "pyproject.toml").write_text(settings)
+    done = perfgate(tmp_path, "init")
+    assert (done.status, done.err) == (0, "")
+    warnings = [line for line in done.out.splitlines() if "setuptools" in line]
+    assert [line.partition("; add ")[2] for line in warnings] == ([advice] if advice else [])
