@@ -73,7 +73,7 @@ def update_baselines(
     if prune and missing:
         raise UsageError(f"--prune needs all that there is, but {', '.join(missing)} is missing")
     if all(benchmark.failure is not None for benchmark in results.benchmarks):
-        raise UndecidedError("no benchmark has a number to approve")
+        raise UndecidedError(f"no benchmark has a number to approve{_example(results)}")
     old = {file.suite: file for file in load_baselines(folder, results.environment.key)}
     plans: list[UpdatePlan] = []
     for suite in sorted(old.keys() | {benchmark.suite for benchmark in results.benchmarks}):
@@ -95,6 +95,15 @@ def update_baselines(
         encode_baselines(file)
     files = tuple(write_baselines(folder, file) for file in changed)
     return BaselineUpdate(plans=tuple(plans), files=files)
+
+
+def _example(results: Results) -> str:
+    """Say of one benchmark why it has no number."""
+    for benchmark in results.benchmarks:
+        if benchmark.failure is not None:
+            lines = benchmark.failure.message.strip().splitlines() or [""]
+            return f": {benchmark.id}: {benchmark.failure.kind.value}: {lines[-1]}".rstrip(": ")
+    return ""
 
 
 def describe(update: BaselineUpdate, root: Path) -> Iterator[str]:

@@ -240,8 +240,20 @@ def test_nothing_to_approve_ends_with_3_and_writes_nothing(tmp_path: Path) -> No
     before = files_in(tmp_path)
     done = _approve(tmp_path, new)
     assert (done.status, done.out) == (3, "")
-    assert done.err == "perfgate: no benchmark has a number to approve\n"
+    assert done.err == f"perfgate: no benchmark has a number to approve: {SHOP}test_a: skipped\n"
     assert files_in(tmp_path) == before
+
+
+def test_a_benchmark_that_raised_ends_with_1_beside_others_that_are_approved(
+    tmp_path: Path,
+) -> None:
+    boom = failed("test_b", Failure(kind=FailureKind.RAISED, message="ValueError: sold out"))
+    new = write_results(tmp_path / "new.json", measured("test_a"), boom)
+    done = _approve(tmp_path, new)
+    assert (done.status, done.err) == (1, f"raised: {SHOP}test_b: ValueError: sold out\n")
+    assert set(_lines(tmp_path)) == {"test_a"}
+    named = _approve(tmp_path, new, "--only", SHOP + "test_a")
+    assert (named.status, named.err) == (0, "")
 
 
 def test_what_cannot_be_written_leaves_the_old_lines(tmp_path: Path) -> None:
