@@ -53,7 +53,7 @@ def _cost(command: Sequence[str], folder: Path) -> _Cost:
 
     A process begins with the memory of the one that started it, so this one must stay small.
     """
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}  # noqa: TID251 - a program
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     start_s = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
