@@ -445,19 +445,21 @@ def compare(shared: _Shared, /, current: Path, **options: Any) -> int:
 def update_baselines(shared: _Shared, /, suites: tuple[str, ...], **options: Any) -> int:
     """Approve the numbers as they are now; lines within the noise keep every byte."""
     from perfgate.commands.run import measure, take
-    from perfgate.commands.update_baselines import check_reason, describe
+    from perfgate.commands.update_baselines import check_folder, check_reason, describe
     from perfgate.commands.update_baselines import update_baselines as update
 
     config = shared.config()
     reason = check_reason(options["reason"])
+    folder = config.root / "baselines"
     if options["sources"]:
         results = take(options["sources"], config, suites)
     else:
+        check_folder(folder)
         with shared.machine("measuring") as machine:
             results = measure(config, suites, machine, processes=config.processes)
     done = update(
         results,
-        folder=config.root / "baselines",
+        folder=folder,
         suites=suites or None,
         only=frozenset(options["only"]),
         prune=options["prune"],

@@ -13,11 +13,12 @@ from perfgate.baselines.store import (
 from perfgate.baselines.update import UpdatePlan, check_only, plan_update
 from perfgate.commands.selection import missing_shards
 from perfgate.errors import UndecidedError, UsageError
+from perfgate.measure.environment import describe_environment
 from perfgate.model import Baseline, Results
 from perfgate.report.text import visible
 from perfgate.units import format_seconds
 
-__all__ = ["BaselineUpdate", "check_reason", "describe", "update_baselines"]
+__all__ = ["BaselineUpdate", "check_folder", "check_reason", "describe", "update_baselines"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,15 @@ def check_reason(reason: str) -> str:
     if not sentence:
         raise UsageError("--reason is empty: say why the new numbers are right")
     return sentence
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse damaged baselines of this environment before minutes are spent on measuring.
+
+    Raises:
+        BaselineError: a file is damaged.
+    """
+    load_baselines(folder, describe_environment("").key)
 
 
 def update_baselines(
@@ -113,7 +123,7 @@ def describe(update: BaselineUpdate, root: Path) -> Iterator[str]:
             times = f"{_time(change.old)} -> {_time(change.new)}"
             yield f"{change.kind.value}: {visible(change.benchmark)}: {times}"
         for name in plan.failed:
-            yield f"no number: {visible(name)}: its line stays"
+            yield f"no number: {visible(name)}: what was approved stays"
         for name in plan.prunable:
             yield f"gone: {visible(name)}: remove its line with --prune"
     untouched = sum(len(plan.untouched) for plan in update.plans)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from perfgate.measure.environment import describe_environment
 from tests.command_line import SHOP, Done, files_in, perfgate
 from tests.commands.conftest import CODE, SUITE
 from tests.git_repository import GitRepository
@@ -118,20 +119,37 @@ def test_numbers_alone_pass_unchanged_code_and_catch_what_broke(project: GitRepo
     assert project.git("status", "--porcelain") == ""
 
     project.write("src/shop.py", SLOWER)
-    project.write("benchmarks/test_shop.py", SUITE.replace("def test_names", "def test_labels"))
+    broken = "def test_broken(benchmark):\n    raise ValueError('sold out')\n"
+    suite = SUITE.replace("def test_names", "def test_labels") + broken
+    project.write("benchmarks/test_shop.py", suite)
     done = _numbers(project, "--report", "-")
     assert done.status == 1
     verdicts = {
         each["benchmark"].removeprefix(SHOP): each["verdict"]
         for each in json.loads(done.out)["judgements"]
     }
-    assert verdicts == {"test_total": "regressed", "test_names": "missing", "test_labels": "new"}
-
-    project.write("src/shop.py", CODE.replace("return sum", "raise ValueError('sold out') or sum"))
-    done = _numbers(project)
-    assert done.status == 1
-    assert _verdicts(project)["test_total"] == "errored"
+    assert verdicts == {
+        "test_total": "regressed",
+        "test_names": "missing",
+        "test_labels": "new",
+        "test_broken": "errored",
+    }
     assert "sold out" in done.out
+
+
+@pytest.mark.parametrize(
+    "command", [("check", "--paired", "never"), ("update-baselines", "--reason", "x")]
+)
+def test_a_damaged_baseline_is_told_before_anything_runs(
+    project: GitRepository, command: tuple[str, ...]
+) -> None:
+    key = describe_environment("").key
+    file = project.write(f"baselines/{key}/shop.json", "<<<<<<< HEAD\n{\n")
+    project.write("benchmarks/test_shop.py", f"open('ran', 'w').close()\n{SUITE}")
+    done = perfgate(project.path, *command)
+    assert (done.status, done.out) == (2, "")
+    assert done.err == f"perfgate: {file}: line 1: holds an unresolved merge conflict\n"
+    assert not (project.path / "ran").exists()
 
 
 def test_a_limit_that_is_exceeded_fails_without_any_baseline(project: GitRepository) -> None:
