@@ -290,6 +290,8 @@ def _unmeasured(case: _Case) -> Judgement | None:
         return case.settle(Verdict.ERRORED, reason, failure.message)
     if measured is not None and failure is None:
         return None
+    if evidence.is_out_of_budget:
+        return case.settle(Verdict.UNDECIDED, Reason.OUT_OF_BUDGET)
     if evidence.edit is not None and evidence.edit.new is None:
         return case.settle(Verdict.ACCEPTED, Reason.BASELINE_EDITED)
     if evidence.baseline is not None or evidence.other is not None:
@@ -371,7 +373,9 @@ def _by_pairs(
     if ReferenceKind.MERGE_BASE in slower:
         return _deciding(case, base).settle(Verdict.REGRESSED, Reason.SLOWER)
     if ReferenceKind.APPROVED in slower:
-        adds = base is not None and base.p_value is not None and (base.low or 0) > 0
+        # Tested like everything else: otherwise each benchmark that drifted before could turn an
+        # unrelated change red by chance of its own, beyond the promised rate over the run.
+        adds = (case.evidence.benchmark, ReferenceKind.MERGE_BASE) in significant
         if adds and not is_default_branch:
             return _deciding(case, approved).settle(Verdict.REGRESSED, Reason.SLOWER_IN_SUM)
         return _deciding(case, approved).settle(Verdict.DRIFTED, Reason.DRIFTED_BEFORE)
@@ -381,13 +385,13 @@ def _by_pairs(
 def _not_slower(case: _Case, base: Comparison | None, approved: Comparison | None) -> Judgement:
     """Tell apart what cannot be told, what became faster, and what passes."""
     compared = [one for one in (base, approved) if one is not None]
-    if case.evidence.is_out_of_budget:
-        left = any(is_left(pairs.explore, case.rule.threshold) for pairs in case.evidence.pairs)
-        if left:
-            return case.settle(Verdict.UNDECIDED, Reason.OUT_OF_BUDGET)
+    if case.evidence.is_out_of_budget:  # exploring or confirming ended before its last pair
+        return case.settle(Verdict.UNDECIDED, Reason.OUT_OF_BUDGET)
     for one in compared:
         if one.p_value is not None and one.log_ratio >= case.threshold_log:
             return _deciding(case, one).settle(Verdict.UNDECIDED, Reason.TOO_NOISY)
+    if case.evidence.baseline is None:
+        return case.settle(Verdict.NEW, Reason.NO_BASELINE)
     reference = approved or base
     if reference is not None and _is_faster(reference, case):
         return _deciding(case, reference).settle(Verdict.IMPROVED, Reason.FASTER)

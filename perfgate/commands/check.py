@@ -224,7 +224,7 @@ def _by_pairs(
         job = _job(config, machine, trees, collections, approved, reference, deadline_s)
         pairing = measure_pairs(job, config, machine.progress)
     benchmarks = (*pairing.benchmarks(job), *_broken(collections))
-    if not benchmarks:
+    if not benchmarks and not pairing.out_of_budget:
         raise UndecidedError(
             "nothing was measured: no test in the suites uses the benchmark fixture"
         )
@@ -236,7 +236,10 @@ def _by_pairs(
             pairs=pairing.samples(name, job) if name in job.references else (),
             is_out_of_budget=name in pairing.out_of_budget,
         )
-        for name, suite in _everything(benchmarks, approved, suites).items()
+        for name, suite in (
+            _everything(benchmarks, approved, suites)
+            | {name: job.suites[name] for name in pairing.out_of_budget}
+        ).items()
     )
     report = finished_report(
         evidence,
