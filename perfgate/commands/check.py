@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
@@ -41,9 +40,6 @@ from perfgate.model import (
 )
 
 __all__ = ["CheckOptions", "Paired", "check"]
-
-_TIMEOUT_S: Final = 120.0
-"""For one answer of one process; the budget ends the run as a whole."""
 
 
 class Paired(enum.Enum):
@@ -264,6 +260,7 @@ def _collect(config: Config, suites: tuple[Suite, ...], machine: Machine) -> dic
             source_paths=side.source_paths,
             processes=1,
             seed=machine.seed,
+            timeout_s=config.timeout_s,
         )
     )
 
@@ -308,7 +305,7 @@ def _job(  # noqa: PLR0913, PLR0917 - private, called once
         files=trees.paths,
         environ=machine.environ,
         commits=trees.commits(),
-        timeout_s=_TIMEOUT_S,
+        timeout_s=config.timeout_s,
         rounds=config.rounds,
         deadline_s=deadline_s,
         seed=machine.seed,

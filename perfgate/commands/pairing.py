@@ -18,6 +18,9 @@ __all__ = ["EXPLORE_PAIRS", "PairJob", "Pairing", "References", "measure_pairs"]
 
 EXPLORE_PAIRS: Final = 4
 """Even, so that two pairs at once fill two cores."""
+_SURE_SHARE: Final = 0.7
+"""Of the time left, what benchmarks may need by the time that exploring took."""
+_SMALLEST_COST_S: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +135,7 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
     """
     pairing = Pairing()
     names = list(job.references)
+    start_s = time.monotonic()
     _measure(job, names, pairing, progress, pairs=EXPLORE_PAIRS, is_confirming=False)
     pairing.out_of_budget |= {name for name in names if _is_short(pairing, name, job)}
     left = {name: worst for name in names if (worst := _worst_left(name, job, pairing, config))}
@@ -139,7 +143,11 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
         tests = sum(len(job.references[name].sides) for name in left)
         pairs = config.pairs or pairs_needed(tests, config.false_alarms)
         ordered = sorted(left, key=lambda name: -left[name])
-        _measure(job, ordered, pairing, progress, pairs=pairs, is_confirming=True)
+        cost_s = (time.monotonic() - start_s) / (EXPLORE_PAIRS * len(names)) * pairs
+        while ordered and time.monotonic() < job.deadline_s:
+            count = _affordable(job.deadline_s - time.monotonic(), cost_s)
+            _measure(job, ordered[:count], pairing, progress, pairs=pairs, is_confirming=True)
+            ordered = ordered[count:]
         pairing.out_of_budget |= {
             name
             for name in left
@@ -150,6 +158,14 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
             )
         }
     return pairing
+
+
+def _affordable(left_s: float, cost_s: float) -> int:
+    """Return how many benchmarks can be confirmed to their last pair, at least one.
+
+    All that are confirmed together have as many pairs when the time is up: too few each.
+    """
+    return max(1, int(_SURE_SHARE * left_s / max(cost_s, _SMALLEST_COST_S)))
 
 
 def _is_short(pairing: Pairing, name: str, job: PairJob) -> bool:
