@@ -14,7 +14,15 @@ from typing import Any, Final
 import pytest
 
 from .channel import Channel
-from .fixture import Target, Unfit, calibrate, forget_results, install, is_enabled
+from .fixture import (
+    Target,
+    Unfit,
+    calibrate,
+    forget_results,
+    install,
+    is_enabled,
+    spare_the_repository,
+)
 from .memory import PeakMemory
 from .waiting import RunQueue
 
@@ -34,6 +42,7 @@ def run() -> int:
     _end_with_parent()
     is_pinned = _pin(settings["cpu"])
     os.chdir(settings["root"])
+    spare_the_repository()
     agent = Agent(channel, settings, is_pinned=is_pinned)
     return int(pytest.main(list(settings["arguments"]), plugins=[agent]))
 
