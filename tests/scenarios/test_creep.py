@@ -10,6 +10,8 @@ import pytest
 from perfgate.model import Reason, ReferenceKind, Verdict
 from tests.scenarios.project import LOOPS, Outcome, Project
 
+pytestmark = pytest.mark.scenarios
+
 STEP = 1.02
 STEPS = 10
 LATEST = 5

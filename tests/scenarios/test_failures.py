@@ -7,6 +7,8 @@ import pytest
 from perfgate.model import FailureKind, NoteKind, Reason, Verdict
 from tests.scenarios.project import LOOPS, SUITE, Project
 
+pytestmark = pytest.mark.scenarios
+
 FEW_PAIRS = "pairs = 8\n"
 
 ENDS = {

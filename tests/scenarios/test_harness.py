@@ -7,6 +7,8 @@ import pytest
 from perfgate.model import Reason, Verdict
 from tests.scenarios.project import LOOPS, SUITE, Project
 
+pytestmark = pytest.mark.scenarios
+
 FEW_PAIRS = "pairs = 10\n"
 
 SLOWER_HOOK = """
@@ -185,7 +187,7 @@ ALL = ("total", "tax", "refund")
 
 
 def test_a_whole_suite_slowed_by_an_import_hook_is_found(tmp_path: Path) -> None:
-    project = Project.create(tmp_path / "checkout", names=ALL, settings=FEW_PAIRS)
+    project = Project.create(tmp_path / "checkout", names=ALL)
     project.branch("change")
     project.write("shop/__init__.py", SLOWER_HOOK)
     project.commit("look closer at imports")
@@ -197,7 +199,7 @@ def test_a_whole_suite_slowed_by_an_import_hook_is_found(tmp_path: Path) -> None
 
 
 def test_a_whole_suite_slowed_by_a_shared_function_is_found(tmp_path: Path) -> None:
-    project = Project.create(tmp_path / "checkout", names=ALL, settings=FEW_PAIRS)
+    project = Project.create(tmp_path / "checkout", names=ALL)
     project.write("shop/shared.py", SHARED.format(loops=LOOPS))
     for salt, name in enumerate(ALL):
         project.write(f"shop/{name}.py", CALLER.format(name=name, salt=salt))

@@ -12,7 +12,10 @@ import pytest
 
 from tests.scenarios.project import LOOPS, Project
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+pytestmark = [
+    pytest.mark.scenarios,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them"),
+]
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from perfgate.model import NoteKind, ReferenceKind, Verdict
 from tests.git_repository import GitRepository
 from tests.scenarios.project import LOOPS, Project
 
+pytestmark = pytest.mark.scenarios
+
 FEW_PAIRS = "pairs = 8\n"
 ENGINE = """
 LOOPS = {loops}

@@ -7,6 +7,8 @@ import pytest
 from perfgate.model import NoteKind, Reason, ReferenceKind, Verdict
 from tests.scenarios.project import HERE, LOOPS, Project
 
+pytestmark = pytest.mark.scenarios
+
 FEW_PAIRS = "pairs = 8\n"
 
 
@@ -50,7 +52,8 @@ def test_pairs_decide_where_numbers_come_from_elsewhere(
         file.unlink()
     project.approve({"total": 1e-7}, cpu="MOS 6502", environment=environment)
     project.commit("numbers from elsewhere")
-    project.change("total", loops)
+    project.branch("change")
+    project.write_code("total", loops)
     project.write("README.md", "Prices are in cents.\n")
     project.commit("say what a price is")
 
