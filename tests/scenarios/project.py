@@ -27,7 +27,7 @@ name = "shop"
 version = "1"
 
 [tool.pytest.ini_options]
-addopts = "-p no:hypothesispytest -p no:xdist -p no:pytest_cov -p no:anyio"
+addopts = "-p no:hypothesispytest -p no:xdist -p no:pytest_cov -p no:anyio -p no:respx"
 
 [tool.perfgate]
 threshold = "5%"

@@ -13,7 +13,6 @@ FEW_PAIRS = "pairs = 8\n"
 
 ENDS = {
     "raise": "raise RuntimeError('no money')",
-    "exit": "import os; os._exit(3)",
     "kill": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "hang": "import threading; threading.Event().wait()",
 }
@@ -23,7 +22,6 @@ ENDS = {
     ("end", "kind", "message"),
     [
         pytest.param("raise", FailureKind.RAISED, "no money", id="raise"),
-        pytest.param("exit", FailureKind.CRASHED, "status 3", id="exit"),
         pytest.param("kill", FailureKind.CRASHED, "SIGKILL", id="kill"),
         pytest.param("hang", FailureKind.TIMED_OUT, "took too long", id="hang"),
     ],
