@@ -51,6 +51,13 @@ def versions(session: nox.Session) -> None:
 
 
 @nox.session
+def scenarios(session: nox.Session) -> None:
+    """Run the real gate on real repositories: creep, clones, failures, interrupts; minutes."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("python", "-m", "pytest", "-q", "-m", "scenarios", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel, install it alone, and use it on a project that it writes itself."""
     dist = Path(session.create_tmp()) / "dist"

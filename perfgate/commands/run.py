@@ -74,6 +74,7 @@ def measure(
         source_paths=source_layout(config.root).paths,
         processes=processes,
         seed=machine.seed,
+        timeout_s=config.timeout_s,
         selection=None,
     )
     if shard is not None:

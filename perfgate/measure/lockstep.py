@@ -6,6 +6,7 @@ estimate per benchmark and reference; between groups everything that is drawn on
 (memory layout, hash seed) is drawn anew.
 """
 
+import contextlib
 import itertools
 import math
 import os
@@ -240,8 +241,9 @@ class _Group:
                 if any(isinstance(end, WorkerLost) for end in ends):
                     return
             for one in started:
-                one.worker.receive(self._plan.timeout_s)
-                one.worker.finish()
+                with contextlib.suppress(WorkerLost):  # every number is in already
+                    one.worker.receive(self._plan.timeout_s)
+                    one.worker.finish()
 
     def _exclude_failed_references(
         self, name: str, results: Mapping[Side, Finish | WorkerLost]
