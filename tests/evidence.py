@@ -95,6 +95,9 @@ def edit(old: float | None, new: float | None) -> BaselineEdit:
 
 
 def evidence(*paired: PairedSamples, name: str = NAME, **fields: Any) -> Evidence:
+    """What is known of one benchmark; one that was paired has a baseline, from another machine."""
+    if paired and "edit" not in fields:
+        fields.setdefault("baseline", baseline(cpu="elsewhere"))
     return Evidence(benchmark=name, suite="api", pairs=paired, **fields)
 
 

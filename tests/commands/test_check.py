@@ -183,6 +183,7 @@ def test_pairs_pass_unchanged_code_and_name_the_slower_benchmark_alone(
     project.write(
         "pyproject.toml", (project.path / "pyproject.toml").read_text().replace("80", "25")
     )
+    perfgate(project.path, "update-baselines", "--reason", "first numbers")
     project.commit()
     project.git("checkout", "--quiet", "-b", "change")
     project.write("README.md")
