@@ -20,6 +20,8 @@ from perfgate.model import (
 )
 from tests.evidence import APPROVED, BASE, baseline, config, results
 
+LAW = settings(max_examples=50, deadline=None)
+SLOW = settings(max_examples=15, deadline=None)
 RED = {Verdict.REGRESSED, Verdict.DRIFTED}
 FACTORS = st.sampled_from([1e-3, 0.25, 7.0, 1000.0])
 EFFECTS = st.floats(-0.3, 0.3)
@@ -90,6 +92,7 @@ def _in_unit(benchmark: Benchmark, factor: float) -> Benchmark:
     return msgspec.structs.replace(benchmark, runs=runs)
 
 
+@LAW
 @given(_suites(), FACTORS)
 def test_verdicts_know_no_unit(suite: list[tuple[Evidence, Benchmark]], factor: float) -> None:
     scaled = []
@@ -111,6 +114,7 @@ def test_verdicts_know_no_unit(suite: list[tuple[Evidence, Benchmark]], factor: 
             assert after[name].verdict is judgement.verdict
 
 
+@LAW
 @given(_suites(), st.integers(0, 2**32))
 def test_verdicts_know_no_order(suite: list[tuple[Evidence, Benchmark]], seed: int) -> None:
     draw = random.Random(seed)
@@ -130,6 +134,7 @@ def test_verdicts_know_no_order(suite: list[tuple[Evidence, Benchmark]], seed: i
     assert _verdicts(shuffled[::-1]) == _verdicts(suite)
 
 
+@LAW
 @given(_suites())
 def test_judging_leaves_the_order_of_the_evidence_and_gives_each_one_verdict(
     suite: list[tuple[Evidence, Benchmark]],
@@ -137,6 +142,7 @@ def test_judging_leaves_the_order_of_the_evidence_and_gives_each_one_verdict(
     assert list(_judged(suite)) == [evidence.benchmark for evidence, _ in suite]
 
 
+@LAW
 @given(_suites())
 def test_every_comparison_holds_its_own_estimate(suite: list[tuple[Evidence, Benchmark]]) -> None:
     for judgement in _judged(suite).values():
@@ -147,6 +153,7 @@ def test_every_comparison_holds_its_own_estimate(suite: list[tuple[Evidence, Ben
             assert one.smallest_findable is None or one.smallest_findable > 0
 
 
+@LAW
 @given(st.lists(TIMES, min_size=1, max_size=8), st.lists(st.sampled_from([12, 24]), max_size=6))
 def test_equal_samples_never_differ(times: list[float], counts: list[int]) -> None:
     runs = tuple(
@@ -170,6 +177,7 @@ def test_equal_samples_never_differ(times: list[float], counts: list[int]) -> No
     assert {one.verdict for one in judgements} == {Verdict.PASSED}
 
 
+@LAW
 @given(_suites(), st.sampled_from([0.01, 0.05, 0.1]), st.sampled_from([0.15, 0.3, 1.0]))
 def test_a_looser_threshold_never_turns_passed_into_red(
     suite: list[tuple[Evidence, Benchmark]], strict: float, loose: float
@@ -185,6 +193,7 @@ def test_a_looser_threshold_never_turns_passed_into_red(
             assert after not in RED
 
 
+@LAW
 @given(_suites(), st.floats(0.001, 0.3))
 def test_a_slower_candidate_never_looks_better(
     suite: list[tuple[Evidence, Benchmark]], more: float
@@ -210,6 +219,7 @@ def test_a_slower_candidate_never_looks_better(
             assert after != {evidence.benchmark: Verdict.IMPROVED}
 
 
+@LAW
 @given(_suites(), st.integers(0, 5))
 def test_another_benchmark_never_makes_this_one_red(
     suite: list[tuple[Evidence, Benchmark]], dropped: int
@@ -222,8 +232,8 @@ def test_another_benchmark_never_makes_this_one_red(
             assert together[name] is not Verdict.IMPROVED
 
 
+@LAW
 @given(_suites())
-@settings(max_examples=200)
 def test_red_always_shows_a_slowdown_that_matters(
     suite: list[tuple[Evidence, Benchmark]],
 ) -> None:
@@ -236,6 +246,7 @@ def test_red_always_shows_a_slowdown_that_matters(
             assert judgement.comparisons[0].log_ratio <= -math.log1p(0.05)
 
 
+@LAW
 @given(_suites())
 def test_what_exploring_left_and_nothing_confirmed_never_passes(
     suite: list[tuple[Evidence, Benchmark]],
@@ -250,7 +261,7 @@ def test_what_exploring_left_and_nothing_confirmed_never_passes(
 
 
 @given(st.integers(1, 60), st.sampled_from([0.002, 0.02]), st.integers(0, 2**32))
-@settings(max_examples=20, deadline=None)
+@SLOW
 def test_a_suite_that_became_slower_as_a_whole_is_red_for_each_benchmark(
     count: int, spread: float, seed: int
 ) -> None:

@@ -239,7 +239,6 @@ class _Builder:
             location=math.log(baseline.low_s),
             spread=baseline.spread,
             processes=baseline.processes,
-            is_median=True,
         )
         difference = compare_summaries(Summary.of(_lows(runs)), reference, self._demand(rule))
         return _by_processes(
