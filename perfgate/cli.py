@@ -392,8 +392,26 @@ def update_baselines(
     return 0
 
 
+def _print_schema(context: click.Context, _option: click.Parameter, is_wanted: object) -> None:
+    import json
+
+    from perfgate.report.document import report_schema
+
+    if is_wanted:
+        click.echo(json.dumps(report_schema(), indent=2))
+        context.exit()
+
+
 @cli.command()
 @click.argument("source", type=click.Path(path_type=Path), metavar="REPORT")
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of reports and exit.",
+)
 @click.option("--markdown", metavar="FILE", help='Write Markdown; "-" is standard output.')
 @click.option("--junit", metavar="FILE", help="Write JUnit XML.")
 @click.option("--json", "json_target", metavar="FILE", help="Write the report again, normalised.")

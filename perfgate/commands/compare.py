@@ -6,7 +6,7 @@ from pathlib import Path
 from perfgate.baselines.store import load_baselines, nearest_environment, parse_baselines
 from perfgate.config import Config
 from perfgate.errors import UndecidedError, UsageError
-from perfgate.gate import exit_status, fails_on, judge
+from perfgate.gate import exit_status, fails_on, judge, shift_note
 from perfgate.git import open_repository
 from perfgate.model import (
     Baseline,
@@ -155,6 +155,7 @@ def finished_report(
     judgements = judge(evidence, results, config, is_default_branch=is_default_branch)
     failing = fails_on(config, is_default_branch=is_default_branch)
     undecided_fails = config.undecided.value == "fail"
+    shift = shift_note(judgements)
     return Report(
         evidence=tuple(evidence),
         results=results,
@@ -162,6 +163,6 @@ def finished_report(
         is_default_branch=is_default_branch,
         fails_on=failing,
         undecided_fails=undecided_fails,
-        notes=tuple(notes),
+        notes=(*notes, shift) if shift else tuple(notes),
         exit_status=exit_status(judgements, failing, undecided_fails=undecided_fails),
     )

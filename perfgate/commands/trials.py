@@ -91,11 +91,11 @@ def draw_runs(
     thresholds = recording.thresholds(config)
     results = Results(environment=_NOWHERE, benchmarks=recording.benchmarks)
     for _ in range(runs):
-        order = rng.sample(range(recording.pairs), recording.pairs)
-        explore, fresh = order[:EXPLORE_PAIRS], order[EXPLORE_PAIRS:]
+        explore, fresh = _split(recording.pairs, rng)
         left = _left(shifted, explore, thresholds)
         count = pairs or config.pairs or pairs_needed(len(left), config.false_alarms)
-        confirm = rng.choices(fresh, k=count)
+        couples = rng.choices(fresh, k=math.ceil(count / 2))
+        confirm = [place for couple in couples for place in couple][:count]
         evidence = [
             _evidence(one, shifted[one.id], explore, confirm if one.id in left else [])
             for one in recording.benchmarks
@@ -117,14 +117,21 @@ def typical_left(recording: Recording, config: Config, rng: random.Random) -> in
     """Return how many benchmarks of unchanged code exploring usually leaves, at least one."""
     thresholds = recording.thresholds(config)
     counts = [
-        len(
-            _left(
-                recording.estimates, rng.sample(range(recording.pairs), EXPLORE_PAIRS), thresholds
-            )
-        )
+        len(_left(recording.estimates, _split(recording.pairs, rng)[0], thresholds))
         for _ in range(_LOOKS)
     ]
     return max(1, round(median(counts)))
+
+
+def _split(pairs: int, rng: random.Random) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return pairs to explore with, and couples of pairs to confirm with.
+
+    Two consecutive pairs mirror each other in who begins, so they are drawn together.
+    """
+    couples = [(first, first + 1) for first in range(0, pairs - 1, 2)]
+    rng.shuffle(couples)
+    explored = EXPLORE_PAIRS // 2
+    return [place for couple in couples[:explored] for place in couple], couples[explored:]
 
 
 def _left(

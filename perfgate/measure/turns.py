@@ -20,8 +20,8 @@ _SLOW_ROUND_S: Final = 0.050
 _SLOW_ROUNDS: Final = 4
 _VERY_SLOW_ROUND_S: Final = 0.500
 _VERY_SLOW_ROUNDS: Final = 2
-_WARM_ROUNDS: Final = 3
-_MOST_PER_TURN: Final = 5
+_TURN_SIZES: Final = (3, 2)
+_LONG_TURN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,15 +164,23 @@ def _as_written(ready: Sequence[dict[str, Any]], most_rounds: int) -> _Schedule:
     """Keep to what the author of a pedantic benchmark allows, in turns of several rounds.
 
     Such a round is often a single short call, and the first one after the other side's turn is
-    cold: with three and more to a turn, the turn's median is a warm one.
+    cold: with three and more to a turn, the turn's median is a warm one. The very first rounds are
+    coldest of all, so what whole rotations do not need warms up.
     """
+    sides = len(ready)
     rounds = min(message["rounds"] for message in ready)
-    per_turn = min(_WARM_ROUNDS, rounds) if rounds < most_rounds * _WARM_ROUNDS else _MOST_PER_TURN
+    per_turn = next((size for size in _TURN_SIZES if size * sides < rounds), 1)
+    if rounds > most_rounds * _LONG_TURN:
+        per_turn = _LONG_TURN
+    turns = min(most_rounds, max(1, (rounds - 1) // per_turn), rounds)
+    turns = turns - turns % sides or turns
+    if rounds == sides:  # nothing to warm up with, but a whole rotation
+        turns = sides
     return _Schedule(
         iterations=ready[0]["iterations"],
-        turns=min(most_rounds, rounds // per_turn),
+        turns=turns,
         rounds_per_turn=per_turn,
-        warm_up_rounds=0,
+        warm_up_rounds=min(rounds - turns * per_turn, _LONG_TURN),
     )
 
 
