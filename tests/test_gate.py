@@ -778,8 +778,8 @@ def _waiver(max_slowdown: float, benchmark: str = NAME) -> Waiver:
 
 
 def test_what_the_budget_left_unmeasured_is_undecided_and_not_missing() -> None:
-    for known in ({"baseline": baseline()}, {}):
-        (judgement,) = unmeasured(evidence(**known, is_out_of_budget=True))
+    for known in (baseline(), None):
+        (judgement,) = unmeasured(evidence(baseline=known, is_out_of_budget=True))
         assert (judgement.verdict, judgement.reason) == (Verdict.UNDECIDED, Reason.OUT_OF_BUDGET)
 
 
