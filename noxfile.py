@@ -37,6 +37,13 @@ def benchmark(session: nox.Session) -> None:
 
 
 @nox.session
+def bars(session: nox.Session) -> None:
+    """Hold perfgate's own speed and memory to what is promised; two minutes."""
+    session.install("-e", ".")
+    session.run("python", "-m", "benchmarks.bars")
+
+
+@nox.session
 def versions(session: nox.Session) -> None:
     """Measure with every version of pytest-benchmark that is supported; slow, installs each."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))

@@ -108,8 +108,9 @@ def _by_numbers(
     machine: Machine,
     repository: Repository | None,
 ) -> Report:
+    # Before measuring: a damaged file is told at once.
+    approved = _approved(config, describe_environment(""), repository, None)
     results = measure(config, options.suites, machine, processes=config.processes)
-    approved = _approved(config, results.environment, repository, None)
     notes = [] if repository else [Note(kind=NoteKind.NO_REPOSITORY)]
     notes += _hardware_notes(approved, results)
     evidence = tuple(

@@ -147,18 +147,18 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
     names = list(job.references)
     start_s = time.monotonic()
     _measure(job, names, pairing, progress, pairs=EXPLORE_PAIRS, stage=_Stage.EXPLORING)
-    pair_s = (time.monotonic() - start_s) / (EXPLORE_PAIRS * max(1, len(names)))
     pairing.out_of_budget |= {name for name in names if _is_short(pairing, name, job)}
     slower = _left_slower(names, job, pairing, config)
     faster = [name for name in _left_faster(names, job, pairing, config) if name not in slower]
     if slower:
         pairs = config.pairs or pairs_needed(len(slower), config.false_alarms)
-        ordered = slower
-        while ordered and time.monotonic() < job.deadline_s:
-            count = _affordable(job.deadline_s - time.monotonic(), pairs * pair_s)
+        cost_s = (time.monotonic() - start_s) / (EXPLORE_PAIRS * len(names)) * pairs
+        waiting = slower
+        while waiting and time.monotonic() < job.deadline_s:
+            count = _affordable(job.deadline_s - time.monotonic(), cost_s)
+            now, waiting = waiting[:count], waiting[count:]
             stage = _Stage.CONFIRMING_SLOWER
-            _measure(job, ordered[:count], pairing, progress, pairs=pairs, stage=stage)
-            ordered = ordered[count:]
+            _measure(job, now, pairing, progress, pairs=pairs, stage=stage)
         pairing.out_of_budget |= {
             name
             for name in slower

@@ -25,7 +25,6 @@ from .fixture import (
     spare_the_repository,
 )
 from .memory import PeakMemory
-from .waiting import RunQueue
 
 __all__ = ["run"]
 
@@ -82,11 +81,11 @@ class Agent:
         self._collection_errors: list[tuple[str, str]] = []
         self._failure: tuple[str, str] | None = None
         self._is_abandoned = False
+        self._is_measured = False
         self._rounds: Sequence[float] = ()
         self._iterations = 0
         self._extra_info: dict[str, Any] = {}
         self._memory = PeakMemory()
-        self._queue = RunQueue()
 
     # --- hooks of pytest
 
@@ -177,12 +176,14 @@ class Agent:
     def recorded(self, name: str, rounds: Sequence[float], iterations: int) -> None:
         """Keep the rounds that pytest-benchmark measured."""
         del name
+        self._measure_once()
         self._rounds = tuple(rounds)
         self._iterations = iterations
 
     def conduct(self, name: str, target: Target) -> tuple[Sequence[float], int]:
         """Run rounds as the parent passes the turn."""
         self._leave_fork()
+        self._measure_once()
         self._send(
             {
                 "event": "ready",
@@ -207,10 +208,7 @@ class Agent:
                         target.time_round(iterations)
                     self._send({"event": "warm"})
                 case "go":
-                    turn = [
-                        self._queue.without_waiting(target.time_round, iterations)
-                        for _ in range(message["rounds"])
-                    ]
+                    turn = [target.time_round(iterations) for _ in range(message["rounds"])]
                     durations += turn
                     self._send({"event": "rounds"}, turn)
                 case "end":
@@ -226,6 +224,7 @@ class Agent:
     def _run(self, item: Any, following: Any) -> None:
         self._failure = None
         self._is_abandoned = False
+        self._is_measured = False
         self._rounds = ()
         self._iterations = 0
         self._extra_info = {}
@@ -246,6 +245,12 @@ class Agent:
             },
             () if failure else self._rounds,
         )
+
+    def _measure_once(self) -> None:
+        """Fail a test that is run again by a plugin, or evades pytest-benchmark's own check."""
+        if self._is_measured:
+            raise RuntimeError("the test measured more than once: a benchmark has one number")
+        self._is_measured = True
 
     def _what_failed(self) -> tuple[str, str] | None:
         if self._failure is None and not self._rounds:
@@ -272,6 +277,8 @@ class Agent:
 
 
 def _failure(report: Any, call: Any) -> tuple[str, str]:
+    if hasattr(report, "wasxfail"):
+        return "skipped", f"expected to fail: {report.wasxfail}"[:_MESSAGE_LENGTH]
     if report.outcome == "skipped":
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
         return "skipped", str(reason)[:_MESSAGE_LENGTH]
@@ -297,8 +304,15 @@ def _numbers(extra_info: dict[str, Any]) -> dict[str, float]:
     return {
         str(name): float(value)
         for name, value in extra_info.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
     }
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every double
+        return False
 
 
 def _origin(module: Any) -> str:

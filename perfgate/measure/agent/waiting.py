@@ -24,13 +24,16 @@ class RunQueue:
         except OSError:
             self._file = None
 
-    def without_waiting(self, time_round: Callable[[int], float], iterations: int) -> float:
-        """Run one round and return its duration in seconds, less what it waited for others."""
+    def without_waiting(self, time_round: Callable[[], float]) -> float:
+        """Run one round and return its duration in seconds, less what it waited for others.
+
+        The round does nothing else of length than what its wall clock times.
+        """
         waited_s = self._waited_s()
         if waited_s is None:
-            return time_round(iterations)
+            return time_round()
         process_s, thread_s = time.process_time(), time.thread_time()
-        duration_s = time_round(iterations)
+        duration_s = time_round()
         own_s = (time.process_time() - process_s) - (time.thread_time() - thread_s)
         after_s = self._waited_s()
         if after_s is None:
