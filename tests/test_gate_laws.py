@@ -165,6 +165,7 @@ def test_equal_samples_never_differ(times: list[float], counts: list[int]) -> No
         Evidence(
             benchmark=name,
             suite="api",
+            baseline=baseline(),
             pairs=tuple(
                 PairedSamples(reference=kind, commit="", explore=(0.0,) * 4, confirm=(0.0,) * count)
                 for kind in (BASE, APPROVED)

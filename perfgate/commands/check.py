@@ -181,7 +181,8 @@ def _approved(
     return _Approved(
         baselines=lines,
         edits=edits,
-        commits=commits,
+        # What this change itself approves is the candidate's own code: nothing to compare with.
+        commits={name: commit for name, commit in commits.items() if name not in edits},
         environment=other,
     )
 

@@ -9,8 +9,8 @@ from perfgate.gate import judge
 from perfgate.measure.lockstep import Side
 from perfgate.measure.process import Progress
 from perfgate.measure.worker import CollectedBenchmark
-from perfgate.model import Environment, Results, Verdict
-from tests.evidence import config, evidence
+from perfgate.model import Environment, Evidence, Results, Verdict
+from tests.evidence import baseline, config
 
 SHOP = """
 def same():
@@ -75,7 +75,15 @@ def test_an_improvement_is_confirmed_by_fresh_pairs_and_what_did_not_change_is_n
     # all of seven pairs have the same sign by chance in 1 of 128 runs
     assert _confirmed(pairing) == {NAMES[0]: 7}
     assert pairing.out_of_budget == set()
-    given = [evidence(*pairing.samples(name, job), name=name) for name in NAMES]
+    given = [
+        Evidence(
+            benchmark=name,
+            suite="shop",
+            baseline=baseline(),
+            pairs=pairing.samples(name, job),
+        )
+        for name in NAMES
+    ]
     results = Results(
         environment=Environment(
             system="linux", machine="x86_64", implementation="cpython", python="3.12.4"

@@ -52,7 +52,8 @@ def test_of_steps_below_the_threshold_one_goes_red_by_the_fifth(creep: Creep) ->
 
     assert (last.status, judgement.verdict) == (1, Verdict.REGRESSED)
     assert judgement.reason is Reason.SLOWER_IN_SUM
-    assert all(step.status == 0 for step in before)
+    # Noise may leave a step undecided, which stops a change too.
+    assert {step.status for step in before} <= {0, 3}
 
 
 def test_the_red_step_names_the_approved_commit_the_whole_and_its_own_share(creep: Creep) -> None:
