@@ -33,7 +33,7 @@ def broken_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def broken(broken_root: Path) -> Measured:
-    return measure(replace(plan_of(broken_root), timeout_s=4.0))
+    return measure(replace(plan_of(broken_root), timeout_s=6.0))
 
 
 # --- what a suite may do

@@ -19,7 +19,7 @@ from .waiting import RunQueue
 __all__ = ["Conductor", "Target", "Unfit", "calibrate", "forget_results", "install", "is_enabled"]
 
 _LARGEST_CALIBRATION: Final = 1 << 30
-_WALL_CLOCKS: Final = (time.perf_counter, time.monotonic, time.time)
+_WALL_CLOCKS: Final = (time.perf_counter, time.monotonic, time.time)  # noqa: TID251 - compared, never read
 
 
 class Unfit(Exception):  # noqa: N818 - a finding about the benchmark, shown by its message alone

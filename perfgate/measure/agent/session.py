@@ -103,7 +103,7 @@ class Agent:
         config = session.config
         if not _has_benchmark_plugin(config):
             self._refuse(
-                "the plugin pytest-benchmark is not loaded: see -p and PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+                "pytest-benchmark is not loaded: see -p and PYTEST_DISABLE_PLUGIN_AUTOLOAD"
             )
         if not is_enabled(config):
             self._refuse(
