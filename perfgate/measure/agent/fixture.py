@@ -12,14 +12,38 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+from pytest_benchmark import plugin
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from .waiting import RunQueue
 
-__all__ = ["Conductor", "Target", "Unfit", "calibrate", "forget_results", "install", "is_enabled"]
+__all__ = [
+    "Conductor",
+    "Target",
+    "Unfit",
+    "calibrate",
+    "forget_results",
+    "install",
+    "is_enabled",
+    "spare_the_repository",
+]
 
 _LARGEST_CALIBRATION: Final = 1 << 30
 _WALL_CLOCKS: Final = (time.perf_counter, time.monotonic, time.time)  # noqa: TID251 - compared, never read
+
+
+def spare_the_repository() -> None:
+    """Keep pytest-benchmark from asking git what a saved file would be called.
+
+    It does so whenever pytest starts: six processes, 60 ms, and ``git describe --dirty`` rewrites
+    the user's index, whatever GIT_OPTIONAL_LOCKS says. Nothing is saved here.
+    """
+    if hasattr(plugin, "get_tag"):
+        plugin.get_tag = _no_tag
+
+
+def _no_tag(*_project: Any) -> str:
+    return "perfgate"
 
 
 class Unfit(Exception):  # noqa: N818 - a finding about the benchmark, shown by its message alone

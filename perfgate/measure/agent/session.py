@@ -9,12 +9,21 @@ import math
 import os
 import sys
 from collections.abc import Generator, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 import pytest
 
 from .channel import Channel
-from .fixture import Target, Unfit, calibrate, forget_results, install, is_enabled
+from .fixture import (
+    Target,
+    Unfit,
+    calibrate,
+    forget_results,
+    install,
+    is_enabled,
+    spare_the_repository,
+)
 from .memory import PeakMemory
 
 __all__ = ["run"]
@@ -33,6 +42,7 @@ def run() -> int:
     _end_with_parent()
     is_pinned = _pin(settings["cpu"])
     os.chdir(settings["root"])
+    spare_the_repository()
     agent = Agent(channel, settings, is_pinned=is_pinned)
     return int(pytest.main(list(settings["arguments"]), plugins=[agent]))
 
@@ -137,7 +147,8 @@ class Agent:
         gc.freeze()  # the session's own objects are then no part of any benchmark's collections
         message, _ = self._channel.receive()
         plan = [items[name] for name in message["plan"]]
-        for item, following in zip(plan, [*plan[1:], None], strict=True):
+        # The plan is empty where a reference has nothing that could be measured.
+        for item, following in zip_longest(plan, plan[1:]):
             self._run(item, following)
         forget_results(session.config)
         self._channel.send({"event": "done"})
