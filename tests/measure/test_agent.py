@@ -13,8 +13,18 @@ from hypothesis import strategies as st
 from perfgate.measure.agent.channel import Channel
 from perfgate.measure.agent.memory import PeakMemory
 from perfgate.measure.agent.waiting import RunQueue
-from tests.measure.suites import ENVIRON, FILE, lockstep, pair_plan, run_of, side_of, write
-from tests.measure.suites import candidate_run, measure, plan_of
+from tests.measure.suites import (
+    ENVIRON,
+    FILE,
+    candidate_run,
+    lockstep,
+    measure,
+    pair_plan,
+    plan_of,
+    run_of,
+    side_of,
+    write,
+)
 
 SCHEDULER = Path("/proc/thread-self/schedstat")
 needs_scheduler = pytest.mark.skipif(
@@ -62,7 +72,8 @@ def test_what_is_no_frame_is_the_end_of_the_conversation(data: bytes) -> None:
     read, write_end = os.pipe()
     with os.fdopen(write_end, "wb") as writer:
         writer.write(data)
-    channel = Channel(os.fdopen(read, "rb"), Path(os.devnull).open("wb"))
+    nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "wb")
+    channel = Channel(os.fdopen(read, "rb"), nowhere)
     with pytest.raises(EOFError):
         channel.receive()
     channel.close()

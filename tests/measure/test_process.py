@@ -58,7 +58,7 @@ def test_a_benchmark_knows_its_file_and_line(features: Measured) -> None:
 
 
 def test_setup_and_teardown_of_a_pedantic_benchmark_run_once_per_round(features: Measured) -> None:
-    run = run_of(features["test_pedantic"])
+    run = run_of(features["test_pedantic_teardown"])
     assert run.metrics == {"setup": 12.0, "call": 12.0, "teardown": 12.0}
 
 
