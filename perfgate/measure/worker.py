@@ -132,6 +132,7 @@ class Worker:
                 "lockstep": settings.is_lockstep,
                 "modules": settings.modules,
                 "arguments": _pytest_arguments(settings),
+                "benchmark_arguments": _benchmark_arguments(settings),
             }
         )
 
@@ -265,16 +266,20 @@ def _pytest_arguments(settings: WorkerSettings) -> list[str]:
     arguments = [
         *settings.files,
         f"--rootdir={settings.root}",
-        "--benchmark-enable",
         "--capture=no",  # a benchmark may print a gigabyte: it goes nowhere instead of into a file
         "--maxfail=0",
-        "-p",
-        "no:cacheprovider",
+        f"--override-ini=cache_dir={os.devnull}",  # without the plugin, --ff would be unknown
+        "-Wignore::pytest.PytestCacheWarning",
     ]
-    if settings.max_time_s is not None:
-        arguments.append(f"--benchmark-max-time={settings.max_time_s}")
     if settings.pytest_configuration is not None:
         arguments += ["-c", str(settings.pytest_configuration)]
+    return arguments
+
+
+def _benchmark_arguments(settings: WorkerSettings) -> list[str]:
+    arguments = ["--benchmark-enable"]
+    if settings.max_time_s is not None:
+        arguments.append(f"--benchmark-max-time={settings.max_time_s}")
     return arguments
 
 

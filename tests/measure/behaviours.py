@@ -51,6 +51,13 @@ def test_decorator(benchmark):
 
 
 def test_pedantic(benchmark):
+    def setup():
+        return (30,), {"step": 3}
+
+    assert benchmark.pedantic(work, setup=setup, rounds=12) == 135
+
+
+def test_pedantic_teardown(benchmark):
     counts = {"setup": 0, "call": 0, "teardown": 0}
 
     def setup():
@@ -91,7 +98,7 @@ def test_weave(benchmark):
         def price(self):
             return work()
 
-    benchmark.weave(Shop.price, lazy=True) if False else benchmark.weave(Shop, methods="price")
+    benchmark.weave(Shop, methods="price")
     assert Shop().price() == 435
 
 
@@ -182,6 +189,7 @@ NAMES: Final = (
     "test_call",
     "test_decorator",
     "test_pedantic",
+    "test_pedantic_teardown",
     "test_pedantic_iterations",
     "test_pedantic_warm_up",
     "test_pedantic_one_round",

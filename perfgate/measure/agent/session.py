@@ -75,6 +75,7 @@ class Agent:
         self._channel = channel
         self._root = settings["root"]
         self._in_lockstep = bool(settings["lockstep"])
+        self._benchmark_arguments: Sequence[str] = settings["benchmark_arguments"]
         self._module_names: Sequence[str] = settings["modules"]
         self._is_pinned = is_pinned
         self._process = os.getpid()
@@ -93,10 +94,12 @@ class Agent:
     def pytest_load_initial_conftests(
         self, early_config: Any, args: list[str]
     ) -> Generator[None, Any, Any]:
-        """Switch off what would spoil a measurement, where the plugin for it is loaded at all.
+        """Switch measuring on, and off what would spoil it, where the plugin for it is loaded.
 
         A wrapper runs before every plugin's own part: pytest-cov starts its tracer in this hook.
         """
+        if _has_benchmark_plugin(early_config):
+            args.extend(self._benchmark_arguments)
         if early_config.pluginmanager.hasplugin("xdist"):
             args.append("-n0")
         if early_config.pluginmanager.hasplugin("pytest_cov"):
@@ -108,8 +111,10 @@ class Agent:
     def pytest_sessionstart(self, session: Any) -> None:
         """Take over the benchmark fixture, or refuse where pytest-benchmark will not measure."""
         config = session.config
-        if not config.pluginmanager.hasplugin("benchmark"):
-            self._refuse("pytest-benchmark is not active in this interpreter: install it there")
+        if not _has_benchmark_plugin(config):
+            self._refuse(
+                "pytest-benchmark is not loaded: see -p and PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+            )
         if not is_enabled(config):
             self._refuse(
                 "pytest-benchmark is switched off (xdist, --benchmark-disable or --benchmark-skip)"
@@ -274,6 +279,11 @@ class Agent:
     def _refuse(self, why: str) -> None:
         self._channel.send({"event": "refused", "why": why})
         os._exit(1)
+
+
+def _has_benchmark_plugin(config: Any) -> bool:
+    """Say whether it is there, loaded by its entry point or by ``-p``."""
+    return any(map(config.pluginmanager.hasplugin, ("benchmark", "pytest_benchmark.plugin")))
 
 
 def _failure(report: Any, call: Any) -> tuple[str, str]:

@@ -3,10 +3,12 @@
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
 __all__ = ["RunQueue"]
 
-_SCHEDSTAT = "/proc/thread-self/schedstat"
+_SCHEDSTAT: Final = Path("/proc/thread-self/schedstat")
 
 
 class RunQueue:
@@ -18,9 +20,9 @@ class RunQueue:
     and stays. Where the kernel does not tell, a round is what the timer says.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, schedstat: Path = _SCHEDSTAT) -> None:
         try:
-            self._file: int | None = os.open(_SCHEDSTAT, os.O_RDONLY | os.O_CLOEXEC)
+            self._file: int | None = os.open(schedstat, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             self._file = None
 
