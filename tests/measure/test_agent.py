@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfgate.measure.agent.channel import Channel
+from perfgate.measure.agent.fixture import Stopwatch
 from perfgate.measure.agent.memory import PeakMemory
 from perfgate.measure.agent.waiting import RunQueue
 from tests.measure.suites import (
@@ -188,7 +189,7 @@ def test_a_file_that_tells_something_else_is_not_believed(tmp_path: Path) -> Non
     ("waited_ns", "told_s"),
     [
         pytest.param(500_000_000, 1.0, id="taken-out"),
-        pytest.param(1_500_000_000, 1.5, id="more-than-the-round-itself"),
+        pytest.param(3_000_000_000, 1.5, id="more-than-the-round-itself"),
     ],
 )
 def test_waiting_is_taken_out_where_the_round_can_hold_it(
@@ -202,6 +203,40 @@ def test_waiting_is_taken_out_where_the_round_can_hold_it(
         return 1.5
 
     assert RunQueue(file).without_waiting(time_round) == pytest.approx(told_s, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("timer", "told_s"),
+    [
+        pytest.param(time.perf_counter, 1.0, id="wall-clock"),
+        pytest.param(time.monotonic, 1.0, id="other-wall-clock"),
+        pytest.param(time.process_time, 1.5, id="cpu-time"),
+        pytest.param(lambda: 0.0, 1.5, id="unknown"),
+    ],
+)
+def test_waiting_is_taken_out_of_wall_clocks_alone(
+    tmp_path: Path, timer: Callable[[], float], told_s: float
+) -> None:
+    file = tmp_path / "schedstat"
+    file.write_text("0 0 0")
+
+    def run() -> float:
+        file.write_text("0 500000000 0")
+        return 1.5
+
+    assert Stopwatch(timer, RunQueue(file)).time(run) == pytest.approx(told_s, abs=0.05)
+
+
+def test_a_round_is_never_told_as_less_than_what_its_thread_ran(tmp_path: Path) -> None:
+    file = tmp_path / "schedstat"
+    file.write_text("0 0 0")
+
+    def time_round() -> float:
+        duration_s = wall_of(0.02)
+        file.write_text(f"0 {int((duration_s - 0.001) * 1e9)} 0")  # waited before the timer began
+        return duration_s
+
+    assert RunQueue(file).without_waiting(time_round) >= 0.02
 
 
 # --- memory

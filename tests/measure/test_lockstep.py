@@ -1,7 +1,8 @@
 import math
 import os
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -387,3 +388,53 @@ def test_where_pinning_cannot_be_the_process_works_without(tmp_path: Path, cpu: 
 def test_a_cpu_is_for_one_group_at_a_time_and_there_are_at_most_two() -> None:
     cpus = available_cpus()
     assert 1 <= len(set(cpus)) == len(cpus) <= 2
+
+
+# --- who runs when
+
+LOG = """
+import os, time
+LOG = {log!r}
+def test_slow(benchmark):
+    def target():
+        with open(LOG, "a") as file:
+            file.write(os.path.basename(os.getcwd())[0])
+        time.sleep(0.06)
+    benchmark(target)
+"""
+
+
+@pytest.fixture(scope="module")
+def order(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Who ran, in two groups of two sides: c for the candidate, b for the base."""
+    folder = tmp_path_factory.mktemp("order")
+    suite = LOG.format(log=str(folder / "log"))
+    sides = [side_of(name, write(folder / name, {FILE: suite})) for name in ("candidate", "base")]
+    plan = pair_plan(*sides, benchmarks=("test_slow",))
+    with one_cpu():
+        lockstep(plan, groups=2)
+    ran = (folder / "log").read_text()
+    return ran[: len(ran) // 2], ran[len(ran) // 2 :]
+
+
+@contextmanager
+def one_cpu() -> Iterator[None]:
+    """Let one group run after the other."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_rounds_alternate_and_who_begins_does_too(order: tuple[str, str]) -> None:
+    # Both call once to see an answer, once to calibrate, and once for the test at the end.
+    assert order[0][4:-2] == "cbbccbbc"
+
+
+def test_the_next_group_mirrors_the_order(order: tuple[str, str]) -> None:
+    assert order[1][4:-2] == "bccbbccb"

@@ -24,7 +24,7 @@ VERSIONS = (
     ("5.2.*", "8.4.*"),
     ("5.3.*", "9.*"),
 )
-WITHOUT_TEARDOWN = frozenset({"4.0.0", "5.0.1"})
+WITHOUT_TEARDOWN = frozenset({"4.0.0", "5.0.1", "5.1.*"})
 TEARDOWN = "test_pedantic_teardown"
 UNFIT = ("test_function", "test_lambda", "test_pedantic", "test_tracer", "test_profiler")
 

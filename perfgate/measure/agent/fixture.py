@@ -19,6 +19,7 @@ from .waiting import RunQueue
 
 __all__ = [
     "Conductor",
+    "Stopwatch",
     "Target",
     "Unfit",
     "calibrate",
@@ -81,13 +82,14 @@ class Conductor(Protocol):
         """Keep the dictionary that the test fills with numbers of its own, now or later."""
 
 
-class _Stopwatch:
+class Stopwatch:
     """Takes the time that a round waited for others out of it, if its timer counts that at all."""
 
-    def __init__(self, fixture: Any, queue: RunQueue) -> None:
-        self._queue = queue if fixture._timer in _WALL_CLOCKS else None  # noqa: SLF001 - see module
+    def __init__(self, timer: Callable[[], float], queue: RunQueue) -> None:
+        self._queue = queue if timer in _WALL_CLOCKS else None
 
     def time(self, run: Callable[[], float]) -> float:
+        """Run and return the duration that ``run`` returns, less what it waited for others."""
         return run() if self._queue is None else self._queue.without_waiting(run)
 
 
@@ -101,7 +103,7 @@ class Call:
     def __init__(
         self,
         fixture: Any,
-        stopwatch: _Stopwatch,
+        stopwatch: Stopwatch,
         function: Callable[..., Any],
         args: Any,
         kwargs: dict[str, Any],
@@ -129,7 +131,7 @@ class Pedantic:
 
     mode = "pedantic"
 
-    def __init__(self, fixture: Any, stopwatch: _Stopwatch, options: "_PedanticOptions") -> None:
+    def __init__(self, fixture: Any, stopwatch: Stopwatch, options: "_PedanticOptions") -> None:
         self._fixture = fixture
         self._stopwatch = stopwatch
         self._options = options
@@ -240,6 +242,9 @@ def install(conductor: Conductor, *, in_lockstep: bool) -> None:
 def _install_lockstep(conductor: Conductor) -> None:
     queue = RunQueue()
 
+    def stopwatch(fixture: Any) -> Stopwatch:
+        return Stopwatch(fixture._timer, queue)  # noqa: SLF001 - see module
+
     def measure(fixture: Any, target: Target) -> Any:
         _refuse_instrumentation()
         conductor.watch(fixture.fullname, fixture.extra_info)
@@ -252,14 +257,16 @@ def _install_lockstep(conductor: Conductor) -> None:
     def raw(fixture: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         _refuse_async(function)
         _refuse_coroutine(function(*args, **kwargs))
-        return measure(fixture, Call(fixture, _Stopwatch(fixture, queue), function, args, kwargs))
+        return measure(fixture, Call(fixture, stopwatch(fixture), function, args, kwargs))
 
     def raw_pedantic(fixture: Any, target: Callable[..., Any], *args: Any, **options: Any) -> Any:
         _refuse_async(target)
         return measure(
             fixture,
             Pedantic(
-                fixture, _Stopwatch(fixture, queue), _PedanticOptions(target, *args, **options)
+                fixture,
+                stopwatch(fixture),
+                _PedanticOptions(target, *args, **options),
             ),
         )
 

@@ -36,13 +36,17 @@ class RunQueue:
             return time_round()
         process_s, thread_s = time.process_time(), time.thread_time()
         duration_s = time_round()
-        own_s = (time.process_time() - process_s) - (time.thread_time() - thread_s)
+        ran_s = time.thread_time() - thread_s
+        own_s = (time.process_time() - process_s) - ran_s
         after_s = self._waited_s()
         if after_s is None:
             return duration_s
         lost_s = max(0.0, after_s - waited_s - max(0.0, own_s))
-        # More than the round itself: it waited in between, before the timer started.
-        return duration_s - lost_s if lost_s < duration_s else duration_s
+        # It may have waited before the timer started, which no round can hold: not if that is more
+        # than the round, and never so that less would be left than what this thread ran.
+        return (
+            max(duration_s - lost_s, min(ran_s, duration_s)) if lost_s < duration_s else duration_s
+        )
 
     def _waited_s(self) -> float | None:
         if self._file is None:
