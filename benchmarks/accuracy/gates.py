@@ -17,12 +17,16 @@ __all__ = ["run_gates"]
 def run_gates(shop: Workshop, runs: int, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return exit statuses and durations of ``perfgate check`` on unrelated edits."""
     root = shop.copy("gate")
+    (root / ".git" / "info" / "exclude").write_text(".perfgate/\n__pycache__/\n")
     settings = root / "pyproject.toml"
     text = settings.read_text(encoding="utf-8") if settings.exists() else ""
     if "[tool.perfgate" not in text:
         files = ", ".join(f'"{file}"' for file in shop.subject.files)
         settings.write_text(f"{text}\n[tool.perfgate.suites.all]\npaths = [{files}]\n")
-    _commit(root, "settings")
+    gate = [str(shop.python), "-m", "perfgate"]
+    approve = [*gate, "update-baselines", "--reason", "first numbers"]
+    subprocess.run(approve, cwd=root, env=dict(environ), check=True, stdout=subprocess.DEVNULL)
+    _commit(root, "settings and baselines")
     _git(root, "branch", "--force", "before")
     statuses, durations_s = [], []
     for number in range(runs):
@@ -30,8 +34,8 @@ def run_gates(shop: Workshop, runs: int, environ: Mapping[str, str]) -> dict[str
         edit_unrelated(root / shop.subject.package, random.Random(number))
         _commit(root, f"unrelated edit {number}")
         start_s = time.monotonic()
-        gate = subprocess.run(
-            [str(shop.python), "-m", "perfgate", "check", "--base", "before"],
+        done = subprocess.run(
+            [*gate, "check", "--base", "before"],
             cwd=root,
             env=dict(environ),
             check=False,
@@ -39,9 +43,9 @@ def run_gates(shop: Workshop, runs: int, environ: Mapping[str, str]) -> dict[str
             text=True,
         )
         durations_s.append(time.monotonic() - start_s)
-        statuses.append(gate.returncode)
-        if gate.returncode:
-            print(gate.stdout, gate.stderr)
+        statuses.append(done.returncode)
+        if done.returncode:
+            print(done.stdout, done.stderr)
     return {"statuses": statuses, "duration_s": median(durations_s)}
 
 

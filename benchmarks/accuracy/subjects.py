@@ -90,11 +90,6 @@ SUBJECTS: Final[Mapping[str, Subject]] = {
                 "_multicall",
                 "testing/benchmark.py::test_call_hook[20-20-0]",
             ),
-            _target(
-                "src/pluggy/_hooks.py",
-                "varnames",
-                "testing/benchmark.py::test_varnames[bound_method]",
-            ),
         ),
     ),
     "perfgate": Subject(
