@@ -1,3 +1,4 @@
+import contextlib
 import signal
 import subprocess
 import sys
@@ -44,6 +45,9 @@ def running(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[bytes]", list[ps
         members = [psutil.Process(int(pid)) for pid in (root / "running").read_text().split()]
         yield process, members
         process.kill()
+        for member in members:  # where the test failed
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
