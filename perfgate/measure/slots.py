@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import re
 import shutil
 import stat
 import sys
@@ -22,7 +23,7 @@ __all__ = ["create_slot", "remove_folder", "remove_stale_slots"]
 
 _FOREIGN_AGE_S: Final = 24 * 3600.0
 _SAME_START_S: Final = 10.0  # a start time moves with the clock that it was computed from
-_FIELDS: Final = 4
+_NAME: Final = re.compile(r"[^~]*~(?P<host>[^~]+)~(?P<pid>\d+)~(?P<start_s>\d+\.\d+)~[^~]*")
 
 
 def create_slot(parent: Path, label: str) -> Path:
@@ -80,12 +81,11 @@ def _force(function: Callable[..., Any], path: str, _error: object) -> None:
 
 
 def _is_stale(folder: Path) -> bool:
-    fields = folder.name.split("~")[1:]
-    if len(fields) != _FIELDS:
+    name = _NAME.fullmatch(folder.name)
+    if name is None:
         return False  # not ours
-    host, pid, start_s, _ = fields
-    if host == _host():
-        return not _is_running(int(pid), float(start_s))
+    if name["host"] == _host():
+        return not _is_running(int(name["pid"]), float(name["start_s"]))
     return _age_s(folder) > _FOREIGN_AGE_S
 
 

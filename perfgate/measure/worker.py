@@ -277,7 +277,8 @@ def _pytest_arguments(settings: WorkerSettings) -> list[str]:
 
 
 def _benchmark_arguments(settings: WorkerSettings) -> list[str]:
-    arguments = ["--benchmark-enable"]
+    nowhere = f"--benchmark-storage=file://{os.devnull}"  # it makes its folder when it starts
+    arguments = ["--benchmark-enable", nowhere]
     if settings.max_time_s is not None:
         arguments.append(f"--benchmark-max-time={settings.max_time_s}")
     return arguments

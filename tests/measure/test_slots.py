@@ -63,6 +63,13 @@ def test_what_is_nobody_s_slot_stays(tmp_path: Path, name: str) -> None:
     assert remove_stale_slots(tmp_path) == ()
 
 
+@pytest.mark.parametrize("owner", ["x~1.0", "-5~1.0", "1~x", "1~nan"])
+def test_a_name_that_tells_no_owner_is_nobody_s_slot(tmp_path: Path, owner: str) -> None:
+    host = create_slot(tmp_path, "tree").name.split("~")[1]
+    (tmp_path / f"tree~{host}~{owner}~x").mkdir()
+    assert remove_stale_slots(tmp_path) == ()
+
+
 @pytest.mark.parametrize(
     ("age_s", "goes"), [pytest.param(3600.0, False, id="hour"), pytest.param(9e4, True, id="day")]
 )
