@@ -16,7 +16,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
-    session.run("python", "-m", "pytest", *(session.posargs or ("-n2", "-q")))
+    session.run("python", "-m", "pytest", *(session.posargs or ("-n2", "--dist=loadscope", "-q")))
 
 
 @nox.session
