@@ -84,6 +84,11 @@ class _Outcomes:
     runs: list[ProcessRun] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
+    @property
+    def has_hung(self) -> bool:
+        """Whether it took too long once: it is not waited for again in every other process."""
+        return any(failure.kind is FailureKind.TIMED_OUT for failure in self.failures)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteResults:
@@ -204,7 +209,7 @@ def _first_plan(
     ]
     for place in chosen:
         outcomes.setdefault(place.id, _Outcomes(suite.name, place))
-    return [place.id for place in chosen]
+    return [place.id for place in chosen if not outcomes[place.id].has_hung]
 
 
 def _outcomes(
