@@ -133,7 +133,7 @@ ACCEPTED: dict[str, Any] = {"edit": edit(1e-3, 2e-3), "baseline": baseline()}
             evidence(pairs(BASE, -9, -9)),
             Verdict.IMPROVED,
             Reason.FASTER,
-            id="faster than base where nothing was approved",
+            id="faster than base where no approved code runs",
         ),
         pytest.param(
             evidence(pairs(BASE, -9, -9), pairs(APPROVED, 0.0, 0.0)),
@@ -390,6 +390,27 @@ COMMITTED = evidence(baseline=baseline())
             id="another environment",
         ),
         pytest.param(slower(0), evidence(), Verdict.NEW, Reason.NO_BASELINE, id="new"),
+        pytest.param(
+            slower(0),
+            evidence(pairs(BASE, 0.0), baseline=None),
+            Verdict.NEW,
+            Reason.NO_BASELINE,
+            id="new for code that is not",
+        ),
+        pytest.param(
+            slower(9),
+            evidence(pairs(BASE, 9, 9), baseline=None),
+            Verdict.REGRESSED,
+            Reason.SLOWER,
+            id="new for code that became slower",
+        ),
+        pytest.param(
+            slower(9),
+            evidence(pairs(BASE, -9, -9), baseline=None),
+            Verdict.NEW,
+            Reason.NO_BASELINE,
+            id="new for code that became faster",
+        ),
         pytest.param(
             slower(99),
             evidence(**ACCEPTED),
@@ -764,6 +785,12 @@ def _waiver(max_slowdown: float, benchmark: str = NAME) -> Waiver:
         reason="upstream",
         expires=dt.date(2026, 12, 31),
     )
+
+
+def test_what_the_budget_left_unmeasured_is_undecided_and_not_missing() -> None:
+    for known in (baseline(), None):
+        (judgement,) = unmeasured(evidence(baseline=known, is_out_of_budget=True))
+        assert (judgement.verdict, judgement.reason) == (Verdict.UNDECIDED, Reason.OUT_OF_BUDGET)
 
 
 @pytest.mark.parametrize(

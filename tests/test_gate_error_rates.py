@@ -121,7 +121,7 @@ NOISES = [
 
 @pytest.mark.parametrize("noise", NOISES)
 def test_by_pairs_unchanged_code_fails_as_rarely_as_stated(noise: Noise) -> None:
-    draw = random.Random(1)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(1)
     run = Run(noise=noise, effects={})
     trials = 25 if noise is _wide else 80
     found = [set(run.verdicts(draw).values()) for _ in range(trials)]
@@ -138,7 +138,7 @@ def test_by_pairs_unchanged_code_fails_as_rarely_as_stated(noise: Noise) -> None
     ],
 )
 def test_by_pairs_one_slower_benchmark_is_found(percent: float, noise: Noise, rate: float) -> None:
-    draw = random.Random(2)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(2)
     run = Run(noise=noise, effects={(NAMES[7], BASE): math.log1p(percent / 100)})
     trials = 60
     found = [run.verdicts(draw) for _ in range(trials)]
@@ -149,7 +149,7 @@ def test_by_pairs_one_slower_benchmark_is_found(percent: float, noise: Noise, ra
 
 
 def test_a_change_of_nothing_stays_green_where_ten_benchmarks_drifted() -> None:
-    draw = random.Random(3)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(3)
     effects = {(name, APPROVED): math.log(1.1) for name in NAMES[:10]}
     run = Run(noise=_normal, references=(BASE, APPROVED), effects=effects)
     trials = 40
@@ -161,7 +161,7 @@ def test_a_change_of_nothing_stays_green_where_ten_benchmarks_drifted() -> None:
 
 
 def test_the_fourth_change_of_two_percent_is_red() -> None:
-    draw = random.Random(4)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(4)
     effects = {(NAMES[0], BASE): math.log(1.02), (NAMES[0], APPROVED): 4 * math.log(1.02)}
     run = Run(noise=_normal, references=(BASE, APPROVED), effects=effects)
     trials = 60
@@ -209,7 +209,7 @@ def _by_processes(
 def test_by_processes_unchanged_code_fails_as_rarely_as_stated(
     noise: Noise, processes: int
 ) -> None:
-    draw = random.Random(5)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(5)
     trials = 40 if noise is _two_modes else 20
     found = [set(_by_processes(draw, noise, processes, {}).values()) for _ in range(trials)]
     assert _is_possible(sum(Verdict.REGRESSED in one for one in found), trials, STATED)
@@ -229,7 +229,7 @@ def test_by_processes_unchanged_code_fails_as_rarely_as_stated(
 def test_by_processes_one_slower_benchmark_is_found(
     percent: float, processes: int, verdicts: set[Verdict], rate: float
 ) -> None:
-    draw = random.Random(6)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(6)
     effects = {NAMES[7]: math.log1p(percent / 100)}
     trials = 20
     found = [_by_processes(draw, _normal, processes, effects)[NAMES[7]] for _ in range(trials)]
@@ -238,7 +238,7 @@ def test_by_processes_one_slower_benchmark_is_found(
 
 
 def test_committed_medians_keep_the_stated_rate_too() -> None:
-    draw = random.Random(7)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(7)
     trials = 20
     red = 0
     for _ in range(trials):

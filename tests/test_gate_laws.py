@@ -117,7 +117,7 @@ def test_verdicts_know_no_unit(suite: list[tuple[Evidence, Benchmark]], factor: 
 @LAW
 @given(_suites(), st.integers(0, 2**32))
 def test_verdicts_know_no_order(suite: list[tuple[Evidence, Benchmark]], seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311 - reproducible, no secret
+    draw = random.Random(seed)
 
     def mixed(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(draw.sample(values, len(values)))
@@ -165,6 +165,7 @@ def test_equal_samples_never_differ(times: list[float], counts: list[int]) -> No
         Evidence(
             benchmark=name,
             suite="api",
+            baseline=baseline(),
             pairs=tuple(
                 PairedSamples(reference=kind, commit="", explore=(0.0,) * 4, confirm=(0.0,) * count)
                 for kind in (BASE, APPROVED)
@@ -264,7 +265,7 @@ def test_what_exploring_left_and_nothing_confirmed_never_passes(
 def test_a_suite_that_became_slower_as_a_whole_is_red_for_each_benchmark(
     count: int, spread: float, seed: int
 ) -> None:
-    draw = random.Random(seed)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(seed)
 
     def estimates(number: int) -> tuple[float, ...]:
         return tuple(math.log(1.3) + spread * draw.gauss(0, 1) for _ in range(number))

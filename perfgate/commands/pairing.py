@@ -19,6 +19,9 @@ __all__ = ["EXPLORE_PAIRS", "PairJob", "Pairing", "References", "measure_pairs"]
 
 EXPLORE_PAIRS: Final = 4
 """Even, so that two pairs at once fill two cores."""
+_SURE_SHARE: Final = 0.7
+"""Of the time left, what benchmarks may need by the time that exploring took."""
+_SMALLEST_COST_S: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,14 +145,20 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
     """
     pairing = Pairing()
     names = list(job.references)
+    start_s = time.monotonic()
     _measure(job, names, pairing, progress, pairs=EXPLORE_PAIRS, stage=_Stage.EXPLORING)
     pairing.out_of_budget |= {name for name in names if _is_short(pairing, name, job)}
     slower = _left_slower(names, job, pairing, config)
     faster = [name for name in _left_faster(names, job, pairing, config) if name not in slower]
     if slower:
         pairs = config.pairs or pairs_needed(len(slower), config.false_alarms)
-        stage = _Stage.CONFIRMING_SLOWER
-        _measure(job, slower, pairing, progress, pairs=pairs, stage=stage)
+        cost_s = (time.monotonic() - start_s) / (EXPLORE_PAIRS * len(names)) * pairs
+        waiting = slower
+        while waiting and time.monotonic() < job.deadline_s:
+            count = _affordable(job.deadline_s - time.monotonic(), cost_s)
+            now, waiting = waiting[:count], waiting[count:]
+            stage = _Stage.CONFIRMING_SLOWER
+            _measure(job, now, pairing, progress, pairs=pairs, stage=stage)
         pairing.out_of_budget |= {
             name
             for name in slower
@@ -164,6 +173,14 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
         stage = _Stage.CONFIRMING_FASTER
         _measure(job, faster, pairing, progress, pairs=pairs, stage=stage)
     return pairing
+
+
+def _affordable(left_s: float, cost_s: float) -> int:
+    """Return how many benchmarks can be confirmed to their last pair, at least one.
+
+    All that are confirmed together have as many pairs when the time is up: too few each.
+    """
+    return max(1, int(_SURE_SHARE * left_s / max(cost_s, _SMALLEST_COST_S)))
 
 
 def _is_short(pairing: Pairing, name: str, job: PairJob) -> bool:

@@ -35,6 +35,10 @@ from perfgate.stats.paired import sign_flip_p
 
 __all__ = ["judge"]
 
+_REACH: Final = 0.9
+"""Share of the threshold that the interval of a slowdown must reach. Drawn from recorded pairs, 5 %
+with a threshold of 5 % is found in 96.8 % and 93.6 % (quiet, noisy), with 1.0 in 95.7 % and 92.3 %;
+3 % goes red in 16 % and 12 %, with 0.8 in 36 % and 28 %."""
 _SHARE_CUT: Final = 0.2
 """Share of the threshold that a change must add itself to be red for the sum of several. Ten
 changes of 2 % under a threshold of 5 % lie at 0.4; code that merely moved in memory lies below."""
@@ -222,12 +226,13 @@ class _Judge:
     def _is_slower(self, comparison: Comparison, case: Case) -> bool:
         """Say whether fresh pairs show a slowdown that the threshold may not let pass.
 
-        Significant over the run, at least half of the threshold, and the threshold itself not
-        excluded by the interval: cutting at the threshold would miss half of what lies right on it.
+        Significant over the run, at least half of the threshold, and nine tenths of the threshold
+        not excluded by the interval: cutting at the threshold would miss half of what lies right on
+        it, and an interval that ends just below would miss some more.
         """
         if (case.evidence.benchmark, comparison.reference) not in self.findings.slower:
             return False
-        reaches = comparison.high is None or comparison.high >= case.threshold_log
+        reaches = comparison.high is None or comparison.high >= _REACH * case.threshold_log
         return reaches and comparison.log_ratio >= EFFECT_CUT * case.threshold_log
 
     def _slower_than_approved(self, case: Case, base: Comparison | None) -> Judgement:
@@ -252,6 +257,8 @@ class _Judge:
             is_suspect = one.p_value is not None and one.log_ratio >= case.threshold_log
             if is_suspect and not case.is_within_floor(one):
                 return case.deciding(one).settle(Verdict.UNDECIDED, Reason.TOO_NOISY)
+        if case.evidence.baseline is None:
+            return case.settle(Verdict.NEW, Reason.NO_BASELINE)
         faster = _for_improvement(case)
         if (
             faster is None
@@ -289,6 +296,8 @@ def _unmeasured(case: Case) -> Judgement | None:
     if failure is not None and failure.kind is not FailureKind.SKIPPED:
         reason = Reason.UNFIT if failure.kind is FailureKind.UNFIT else Reason.RAISED
         return case.settle(Verdict.ERRORED, reason, message)
+    if failure is None and evidence.is_out_of_budget:
+        return case.settle(Verdict.UNDECIDED, Reason.OUT_OF_BUDGET)
     if evidence.edit is not None and evidence.edit.new is None:
         return case.settle(Verdict.ACCEPTED, Reason.BASELINE_EDITED)
     has_baseline = evidence.baseline is not None or evidence.edit is not None

@@ -10,7 +10,7 @@ from perfgate.measure.lockstep import Side
 from perfgate.measure.process import Progress
 from perfgate.measure.worker import CollectedBenchmark
 from perfgate.model import Environment, Evidence, Results, Verdict
-from tests.evidence import config
+from tests.evidence import baseline, config
 
 SHOP = """
 def same():
@@ -76,7 +76,13 @@ def test_an_improvement_is_confirmed_by_fresh_pairs_and_what_did_not_change_is_n
     assert _confirmed(pairing) == {NAMES[0]: 7}
     assert pairing.out_of_budget == set()
     given = [
-        Evidence(benchmark=name, suite="shop", pairs=pairing.samples(name, job)) for name in NAMES
+        Evidence(
+            benchmark=name,
+            suite="shop",
+            baseline=baseline(),
+            pairs=pairing.samples(name, job),
+        )
+        for name in NAMES
     ]
     results = Results(
         environment=Environment(
