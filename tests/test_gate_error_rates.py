@@ -96,6 +96,7 @@ class Run:
             Evidence(
                 benchmark=name,
                 suite="api",
+                baseline=baseline(cpu="another"),
                 pairs=tuple(
                     PairedSamples(
                         reference=kind,
