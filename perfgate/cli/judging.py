@@ -1,0 +1,144 @@
+"""Commands that only read: compare, report, merge; and init, which only writes."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfgate.cli.options import (
+    Shared,
+    everywhere,
+    shared_options,
+    threshold_option,
+    verbose_option,
+    with_options,
+)
+from perfgate.cli.printing import (
+    encoded,
+    failure_status,
+    print_report,
+    print_table,
+    read_report,
+    write,
+)
+from perfgate.errors import UsageError
+
+if TYPE_CHECKING:
+    from perfgate.model import Report
+
+__all__ = ["compare", "init", "merge", "report"]
+
+
+@click.command()
+@click.argument("current", type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    metavar="FILE|REV|DIR",
+    show_default="baselines/",
+    help="What to compare with.",
+)
+@threshold_option
+@click.option("--report", "target", metavar="FILE", help='Write it there; "-" is standard output.')
+@verbose_option
+@shared_options
+def compare(shared: Shared, /, current: Path, **options: Any) -> int:
+    """Judge result files without measuring: pytest-benchmark, pyperf or perfgate's own."""
+    from perfgate.commands.compare import compare as run_compare
+
+    config = with_options(shared.config(), options["threshold"])
+    report = run_compare(current, options["against"], config, os.environ)
+    if options["target"]:
+        write(options["target"], encoded(report))
+    print_report(
+        report, color=shared.has_color, target=options["target"], verbose=options["verbose"]
+    )
+    return report.exit_status
+
+
+def _print_schema(context: click.Context, _option: click.Parameter, is_wanted: object) -> None:
+    import json
+
+    from perfgate.report.document import report_schema
+
+    if is_wanted:
+        click.echo(json.dumps(report_schema(), indent=2))
+        context.exit()
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path), metavar="REPORT")
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of reports and exit.",
+)
+@click.option("--markdown", metavar="FILE", help="Write Markdown.")
+@click.option("--junit", metavar="FILE", help="Write JUnit XML.")
+@click.option("--json", "json_target", metavar="FILE", help="Write the report again, normalised.")
+@verbose_option
+@shared_options
+def report(shared: Shared, /, source: Path, **options: Any) -> int:
+    """Render a report again; "-" is standard output, and without a FILE it gets the table.
+
+    The exit status is that of rendering, not of the verdict.
+    """
+    from perfgate.report.junit import render_junit
+    from perfgate.report.markdown import render_markdown
+
+    found = read_report(source)
+    renderers: dict[str, Callable[[Report], bytes]] = {
+        "markdown": lambda shown: render_markdown(shown).encode(),
+        "junit": render_junit,
+        "json_target": encoded,
+    }
+    targets = {name: options[name] for name in renderers if options[name]}
+    if list(targets.values()).count("-") > 1:
+        raise UsageError('only one of --markdown, --junit and --json can be "-"')
+    written = {target: renderers[name](found) for name, target in targets.items()}
+    for target, data in written.items():
+        write(target, data)
+    if not targets:
+        print_table(found, color=shared.has_color, verbose=options["verbose"])
+    return 0
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--output", metavar="FILE", required=True, help='Where to write it; "-" is standard output.'
+)
+@click.option("--expect", type=click.IntRange(1), help="How many legs there must be.")
+@shared_options
+def merge(shared: Shared, /, sources: tuple[Path, ...], output: str, expect: int | None) -> int:
+    """Combine shards and matrix legs; a missing one is an error.
+
+    Reports (of `check` and `compare`) make one report with the worst verdict. Results of
+    `run --shard` make one file of results for `compare` and `update-baselines`.
+    """
+    from perfgate.commands.merge import merge_files
+    from perfgate.model import Results
+    from perfgate.readers.perfgate import encode_results
+
+    merged = merge_files(sources, expected=expect)
+    if isinstance(merged, Results):
+        write(output, encode_results(merged))
+        return failure_status(merged)
+    write(output, encoded(merged))
+    print_report(merged, color=shared.has_color, target=output)
+    return merged.exit_status
+
+
+@click.command()
+@everywhere
+def init() -> int:
+    """Write settings, a first suite and a workflow; whatever exists stays as it is."""
+    from perfgate.commands.init import initialise
+
+    for line in initialise(Path.cwd()):
+        print(line)
+    return 0
