@@ -3,10 +3,8 @@
 import random
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from benchmarks.accuracy.edits import edit_unrelated
 from benchmarks.accuracy.record import Workshop
@@ -14,8 +12,8 @@ from benchmarks.accuracy.record import Workshop
 __all__ = ["run_gates"]
 
 
-def run_gates(shop: Workshop, runs: int, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return exit statuses and durations of ``perfgate check`` on unrelated edits."""
+def run_gates(shop: Workshop, runs: int, environ: Mapping[str, str]) -> Iterator[tuple[int, float]]:
+    """Yield exit status and seconds of each ``perfgate check`` on an unrelated edit."""
     root = shop.copy("gate")
     (root / ".git" / "info" / "exclude").write_text(".perfgate/\n__pycache__/\n")
     settings = root / "pyproject.toml"
@@ -28,7 +26,6 @@ def run_gates(shop: Workshop, runs: int, environ: Mapping[str, str]) -> dict[str
     subprocess.run(approve, cwd=root, env=dict(environ), check=True, stdout=subprocess.DEVNULL)
     _commit(root, "settings and baselines")
     _git(root, "branch", "--force", "before")
-    statuses, durations_s = [], []
     for number in range(runs):
         _git(root, "checkout", "--quiet", "-B", "change", "before")
         edit_unrelated(root / shop.subject.package, random.Random(number))
@@ -42,11 +39,9 @@ def run_gates(shop: Workshop, runs: int, environ: Mapping[str, str]) -> dict[str
             capture_output=True,
             text=True,
         )
-        durations_s.append(time.monotonic() - start_s)
-        statuses.append(done.returncode)
         if done.returncode:
             print(done.stdout, done.stderr)
-    return {"statuses": statuses, "duration_s": median(durations_s)}
+        yield done.returncode, time.monotonic() - start_s
 
 
 def _git(root: Path, *arguments: str) -> None:
