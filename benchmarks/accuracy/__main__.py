@@ -71,8 +71,8 @@ def _workshop(options: Mapping[str, Any]) -> Iterator[Workshop]:
 def record_command(pairs: int, processes: int, slower: tuple[float, ...], **options: Any) -> None:
     """Record pairs and process runs of a suite and its changed copies."""
     with _workshop(options) as shop:
-        found = record(shop, pairs=pairs, processes=processes, slowdowns=slower)
-    options["output"].write_text(json.dumps(found), encoding="utf-8")
+        for found in record(shop, pairs=pairs, processes=processes, slowdowns=slower):
+            options["output"].write_text(json.dumps(found), encoding="utf-8")
 
 
 @main.command("gates")

@@ -30,7 +30,8 @@ def table(recorded: Mapping[str, Any], seed: int) -> Iterator[str]:
     rng = random.Random(seed)
     processes = recorded["processes"]
     for rule in RULES:
-        if len(processes["reference"]) < 2 * rule.processes:
+        fewest = min(len(runs) for runs in processes.values())
+        if fewest < rule.processes or len(processes["reference"]) < 2 * rule.processes:
             continue
         cells = [
             _share(_reds(rule, processes["reference"], processes["reference"], rng)),

@@ -146,33 +146,33 @@ class Workshop:
 
 def record(
     shop: Workshop, *, pairs: int, processes: int, slowdowns: Sequence[float]
-) -> dict[str, Any]:
-    """Record identical code, an unrelated edit, and every target slower by each ratio."""
+) -> Iterator[dict[str, Any]]:
+    """Record identical code, an unrelated edit, and every target slower by each ratio.
+
+    Yields what there is so far, after every step.
+    """
     names = shop.benchmarks()
     targets = [target.benchmark for target in shop.subject.targets]
-    same = shop.copy("same")
     edited = shop.copy("edited")
     edit_unrelated(edited / shop.subject.package, random.Random(shop.seed))
-    found: dict[str, Any] = {
-        "pairs": {
-            "same": shop.pairs(same, names, pairs),
-            "unrelated edit": shop.pairs(edited, names, pairs),
-        },
-        "processes": {"reference": [], "unrelated edit": []},
-    }
+    found: dict[str, Any] = {"pairs": {}, "processes": {"reference": [], "unrelated edit": []}}
+    for key, root in (("same", shop.copy("same")), ("unrelated edit", edited)):
+        found["pairs"][key] = shop.pairs(root, names, pairs)
+        yield found
     slowed = {}
     for slowdown in slowdowns:
-        root = shop.copy(f"slower-{slowdown:g}")
-        slow_down(root, _turns(shop, slowdown))
-        found["pairs"][f"{slowdown:g}"] = shop.pairs(root, targets, pairs)
-        found["processes"][f"{slowdown:g}"] = []
-        slowed[f"{slowdown:g}"] = root
+        key = f"{slowdown:g}"
+        slowed[key] = shop.copy(f"slower-{key}")
+        slow_down(slowed[key], _turns(shop, slowdown))
+        found["pairs"][key] = shop.pairs(slowed[key], targets, pairs)
+        found["processes"][key] = []
+        yield found
     for _ in range(processes):  # interleaved, so that all see the same hour
         found["processes"]["reference"].append(shop.process_run(shop.reference, ()))
         found["processes"]["unrelated edit"].append(shop.process_run(edited, ()))
         for key, root in slowed.items():
             found["processes"][key].append(shop.process_run(root, targets))
-    return found
+        yield found
 
 
 def _turns(shop: Workshop, slowdown: float) -> dict[Target, int]:
