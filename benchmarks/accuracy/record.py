@@ -24,8 +24,8 @@ from perfgate.measure.sources import source_layout
 
 __all__ = ["Workshop", "checked_out", "neighbours", "record"]
 
-_TRIAL_TURNS: Final = (20, 200)
-_TRIAL_PAIRS: Final = 8
+_TRIAL_TURNS: Final = 100
+_TRIAL_PAIRS: Final = 12
 _ROUNDS: Final = 24
 
 
@@ -176,21 +176,15 @@ def record(
 
 
 def _turns(shop: Workshop, slowdown: float) -> dict[Target, int]:
-    """Return how long each target's loop must be: linear in its length, from two trials."""
+    """Return how much needless work each target must do, in proportion to a trial."""
     targets = shop.subject.targets
-    names = [target.benchmark for target in targets]
-    extra = []
-    for turns in _TRIAL_TURNS:
-        root = shop.copy("trial")
-        slow_down(root, dict.fromkeys(targets, turns))
-        estimates = shop.pairs(root, names, _TRIAL_PAIRS)
-        extra.append({name: math.expm1(median(values)) for name, values in estimates.items()})
-    few, many = _TRIAL_TURNS
+    root = shop.copy("trial")
+    slow_down(root, dict.fromkeys(targets, _TRIAL_TURNS))
+    estimates = shop.pairs(root, [target.benchmark for target in targets], _TRIAL_PAIRS)
     found = {}
     for target in targets:
-        low, high = extra[0][target.benchmark], extra[1][target.benchmark]
-        slope = (high - low) / (many - few)
-        found[target] = max(0, round(few + (slowdown - low) / slope)) if slope > 0 else 0
+        extra = math.expm1(median(estimates[target.benchmark]))
+        found[target] = max(1, round(_TRIAL_TURNS * slowdown / max(extra, 1e-3)))
     return found
 
 
