@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from perfgate.config import Config, load_config, write_settings
+from perfgate.config import Config, edited_settings, load_config
 from perfgate.errors import ConfigError
 
 PYPROJECT = """\
@@ -32,7 +32,8 @@ def test_settings_change_and_all_else_stays(tmp_path: Path) -> None:
     file = tmp_path / "pyproject.toml"
     file.write_text(PYPROJECT)
     thresholds = {"benchmarks/test_a.py::test_b": 0.075, "benchmarks/test_a.py::test_c[x]": 0.2}
-    assert write_settings(load(tmp_path), {"threshold": "5%", "rounds": 48}, thresholds) == file
+    settings: dict[str, str | int] = {"threshold": "5%", "rounds": 48}
+    file.write_bytes(edited_settings(file, file.read_bytes(), settings, thresholds))
     config = load(tmp_path)
     assert (config.threshold, config.rounds, config.floor_s) == (0.05, 48, 1e-6)
     first = config.rule_for("benchmarks/test_a.py::test_b", "a")
@@ -46,17 +47,22 @@ def test_settings_change_and_all_else_stays(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_not_there_yet_is_added(tmp_path: Path) -> None:
-    write_settings(Config(root=tmp_path), {"threshold": "10%"}, {"benchmarks/t.py::test": 0.5})
+    file = tmp_path / "pyproject.toml"
+    file.write_bytes(
+        edited_settings(file, b"", {"threshold": "10%"}, {"benchmarks/t.py::test": 0.5})
+    )
     config = load(tmp_path)
     assert config.threshold == 0.1
     assert config.rule_for("benchmarks/t.py::test", "t").threshold == 0.5
 
 
-def test_a_file_that_cannot_be_changed_stays_as_it_is(tmp_path: Path) -> None:
-    text = "[tool.perfgate\n"
-    file = tmp_path / "pyproject.toml"
-    file.write_text(text)
+def test_line_ends_stay(tmp_path: Path) -> None:
+    content = PYPROJECT.replace("\n", "\r\n").encode()
+    edited = edited_settings(tmp_path / "pyproject.toml", content, {"threshold": "5%"}, {})
+    assert edited == content.replace(b'"3%"', b'"5%"')
+
+
+@pytest.mark.parametrize("content", [b"[tool.perfgate\n", b"\xff = 1\n"])
+def test_what_cannot_be_changed_is_said(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigError, match="cannot be changed"):
-        write_settings(Config(root=tmp_path), {"threshold": "10%"}, {})
-    assert file.read_text() == text
-    assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
+        edited_settings(tmp_path / "pyproject.toml", content, {"threshold": "10%"}, {})

@@ -155,8 +155,8 @@ def calibrate(
 ) -> int:
     """Measure identical code on this machine: false alarms, what can be found, advice."""
     from perfgate.commands.calibrate import calibrate as run_calibrate
+    from perfgate.commands.calibrate import write_advice
     from perfgate.commands.calibration_text import describe
-    from perfgate.config import write_settings
 
     config = shared.config()
     with shared.machine("measuring") as machine:
@@ -164,6 +164,5 @@ def calibrate(
     for line in describe(found, config):
         print(line)
     if write:
-        advice = found.advice
-        print(f"written: {write_settings(config, advice.settings(), advice.overrides)}")
+        print(f"written: {write_advice(found.advice, config)}")
     return 0

@@ -5,24 +5,26 @@ import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean, median, variance
 from typing import Final
 
+from perfgate.commands.output import write_file
 from perfgate.commands.pairing import EXPLORE_PAIRS
-from perfgate.commands.run import Machine
-from perfgate.commands.selection import select_suites, suite_files
+from perfgate.commands.run import Machine, suite_plan
+from perfgate.commands.selection import select_suites
 from perfgate.commands.trees import candidate_side
 from perfgate.commands.trials import Recording, draw_runs, power, typical_left
-from perfgate.config import Config, exact_percent
-from perfgate.errors import UndecidedError
+from perfgate.config import Config, edited_settings, exact_percent
+from perfgate.errors import ConfigError, UndecidedError
 from perfgate.measure.lockstep import GroupOutcome, GroupPlan, available_cpus, measure_groups
-from perfgate.measure.process import SuitePlan, collect_suites, place_outcomes
+from perfgate.measure.process import collect_suites, place_outcomes
 from perfgate.measure.worker import CollectedBenchmark
 from perfgate.model import ProcessRun, Verdict
 from perfgate.stats.paired import pairs_needed
 from perfgate.stats.proportions import Proportion
 
-__all__ = ["THRESHOLDS", "Advice", "Calibration", "calibrate", "record"]
+__all__ = ["THRESHOLDS", "Advice", "Calibration", "calibrate", "record", "write_advice"]
 
 THRESHOLDS: Final = (0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 """What is tried as a threshold, smallest first."""
@@ -65,7 +67,7 @@ class Calibration:
     pairs: int
     benchmarks: int
     left_out: tuple[str, ...]
-    """Benchmarks that failed in one of the processes."""
+    """Files that could not be collected, and benchmarks that failed in one of the processes."""
     check_s: float
     """What a whole check of unchanged code takes, about."""
     red: Proportion
@@ -128,6 +130,22 @@ def calibrate(
     )
 
 
+def write_advice(advice: Advice, config: Config) -> Path:
+    """Put the advice into pyproject.toml, where every other byte stays; return the file.
+
+    Raises:
+        ConfigError: it cannot be read or extended.
+        UsageError: it cannot be written.
+    """
+    file = config.root / "pyproject.toml"
+    try:
+        content = file.read_bytes() if file.exists() else b""
+    except OSError as error:
+        raise ConfigError(file, "", f"cannot be read: {error.strerror}") from error
+    write_file(file, edited_settings(file, content, advice.settings(), advice.overrides))
+    return file
+
+
 # --- recording ---------------------------------------------------------------------------------
 
 
@@ -147,21 +165,10 @@ class Recorded:
 
 def record(config: Config, names: tuple[str, ...], machine: Machine, *, pairs: int) -> Recorded:
     """Measure pairs of processes that both run the present code; errors as for `calibrate`."""
-    suites = suite_files(select_suites(config, names))
+    suites = select_suites(config, names)
     candidate = candidate_side(config, machine)
     start_s = time.monotonic()
-    collections = collect_suites(
-        SuitePlan(
-            root=config.root,
-            suites=suites,
-            python=machine.python,
-            environ=machine.environ,
-            source_paths=candidate.source_paths,
-            processes=1,
-            seed=machine.seed,
-            timeout_s=config.timeout_s,
-        )
-    )
+    collections = collect_suites(suite_plan(config, suites, machine))
     places = {
         place.id: (suite, place)
         for suite, found in collections.items()
@@ -169,7 +176,7 @@ def record(config: Config, names: tuple[str, ...], machine: Machine, *, pairs: i
     }
     plan = GroupPlan(
         sides=(candidate, replace(candidate, name=_TWIN)),
-        files=tuple(path for suite in suites for path in suite.files),
+        files=tuple(path for suite in suites for path in suite.paths),
         benchmarks=tuple(places),
         environ=machine.environ,
         timeout_s=config.timeout_s,
@@ -181,6 +188,7 @@ def record(config: Config, names: tuple[str, ...], machine: Machine, *, pairs: i
     return _recorded(
         groups,
         places,
+        broken=[name or suite for suite, found in collections.items() for name, _ in found.errors],
         start_s=len(plan.sides) * (collected_s - start_s) / len(suites),
         pair_s=(measured_s - collected_s) / math.ceil(pairs / len(available_cpus())),
     )
@@ -193,6 +201,7 @@ def _recorded(
     groups: Sequence[Mapping[str, GroupOutcome]],
     places: Mapping[str, tuple[str, CollectedBenchmark]],
     *,
+    broken: Sequence[str],
     start_s: float,
     pair_s: float,
 ) -> Recorded:
@@ -214,7 +223,7 @@ def _recorded(
     ]
     return Recorded(
         recording=Recording(benchmarks=tuple(benchmarks), estimates=estimates),
-        left_out=tuple(name for name in places if name not in estimates),
+        left_out=(*broken, *(name for name in places if name not in estimates)),
         shares_of_rounds=tuple(shares),
         start_s=start_s,
         pair_s=pair_s,

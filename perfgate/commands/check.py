@@ -12,15 +12,15 @@ from perfgate.baselines.provenance import approved_commits, edited_baselines
 from perfgate.baselines.store import baseline_path, load_baselines, nearest_environment
 from perfgate.commands.compare import finished_report
 from perfgate.commands.pairing import Pairing, PairJob, References, measure_pairs
-from perfgate.commands.run import Machine, measure
-from perfgate.commands.selection import select_suites, suite_files
+from perfgate.commands.run import Machine, measure, suite_plan
+from perfgate.commands.selection import select_suites
 from perfgate.commands.trees import Trees, candidate_side, optional_side
 from perfgate.config import Config, Suite, check_limits, check_waivers
 from perfgate.errors import UndecidedError, UsageError
 from perfgate.git import Repository, open_repository
 from perfgate.measure.environment import describe_environment
 from perfgate.measure.lockstep import Side, available_cpus
-from perfgate.measure.process import SuitePlan, collect_suites
+from perfgate.measure.process import collect_suites
 from perfgate.measure.references import Reference, current_revision, find_merge_base, read_event
 from perfgate.measure.worker import CollectedBenchmark, Collection
 from perfgate.model import (
@@ -205,7 +205,7 @@ def _by_pairs(
     )
     revision = current_revision(repository)
     deadline_s = time.monotonic() + config.budget_s
-    collections = _collect(config, suites, machine)
+    collections = collect_suites(suite_plan(config, suites, machine))
     version = next((found.pytest_benchmark for found in collections.values()), "")
     environment = describe_environment(version)
     is_default = reference.is_default_branch
@@ -248,22 +248,6 @@ def _by_pairs(
     )
     return msgspec.structs.replace(
         report, base=Revision(commit=base_commit) if base_commit else None
-    )
-
-
-def _collect(config: Config, suites: tuple[Suite, ...], machine: Machine) -> dict[str, Collection]:
-    side = candidate_side(config, machine)
-    return collect_suites(
-        SuitePlan(
-            root=config.root,
-            suites=suite_files(suites),
-            python=machine.python,
-            environ=machine.environ,
-            source_paths=side.source_paths,
-            processes=1,
-            seed=machine.seed,
-            timeout_s=config.timeout_s,
-        )
     )
 
 

@@ -88,11 +88,13 @@ class Pairing:
                 else:
                     self.dropped.setdefault(reference, f"{name}: {run.message}")
 
-    def estimates(self, name: str) -> Iterator[tuple[str, list[float]]]:
-        """Yield each reference that a benchmark was explored against, with its estimates."""
-        for (benchmark, reference), values in self.explore.items():
-            if benchmark == name:
-                yield reference, values
+    def explored(
+        self, name: str, sides: Iterable[Side | None]
+    ) -> Iterator[tuple[str, list[float]]]:
+        """Yield each of these references that a benchmark was explored against, with estimates."""
+        for side in sides:
+            if side is not None and (name, side.name) in self.explore:
+                yield side.name, self.explore[name, side.name]
 
     def benchmarks(self, job: PairJob) -> tuple[Benchmark, ...]:
         """Return the candidate's own numbers."""
@@ -165,7 +167,7 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
             if name not in pairing.failures
             and any(
                 len(pairing.confirm.get((name, reference), ())) < pairs
-                for reference, _ in pairing.estimates(name)
+                for reference, _ in pairing.explored(name, job.references[name].sides)
             )
         }
     if faster:  # an improvement that the budget cuts off is none, and no doubt either
@@ -198,7 +200,9 @@ def _left_slower(names: Sequence[str], job: PairJob, pairing: Pairing, config: C
             continue
         threshold = config.rule_for(name, job.suites[name]).threshold
         medians = [
-            median(values) for _, values in pairing.estimates(name) if is_left(values, threshold)
+            median(values)
+            for _, values in pairing.explored(name, job.references[name].sides)
+            if is_left(values, threshold)
         ]
         if medians:
             worst[name] = max(medians)
@@ -214,12 +218,8 @@ def _left_faster(
             continue
         references = job.references[name]
         threshold = config.rule_for(name, job.suites[name]).threshold
-        explored = [
-            pairing.explore[name, side.name]
-            for side in (references.approved, references.merge_base)
-            if side is not None and (name, side.name) in pairing.explore
-        ]
-        if explored and is_left_faster(explored[0], threshold):
+        first = next(pairing.explored(name, (references.approved, references.merge_base)), None)
+        if first is not None and is_left_faster(first[1], threshold):
             yield name
 
 

@@ -1,6 +1,6 @@
 """``perfgate run``: get results by measuring, or from files, without judging."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from perfgate.commands.selection import (
     suite_files,
     with_own_suites,
 )
-from perfgate.config import Config, check_limits
+from perfgate.config import Config, Suite, check_limits
 from perfgate.errors import InputFileError, UndecidedError, UsageError
 from perfgate.git import open_repository
 from perfgate.measure.environment import describe_environment
@@ -26,7 +26,7 @@ from perfgate.measure.sources import source_layout
 from perfgate.model import Benchmark, Results, Revision
 from perfgate.readers.files import read_results
 
-__all__ = ["Machine", "measure", "revision_of", "take"]
+__all__ = ["Machine", "measure", "suite_plan", "take"]
 
 _SHARE_OF_A_BENCHMARK_S: Final = 0.1
 """What pytest-benchmark spends on a fast benchmark here, whatever one call of it takes."""
@@ -44,7 +44,23 @@ class Machine:
     progress: Progress
 
 
-def revision_of(config: Config, machine: Machine) -> Revision:
+def suite_plan(
+    config: Config, suites: Iterable[Suite], machine: Machine, *, processes: int = 1
+) -> SuitePlan:
+    """Say how the user's own checkout is measured, or looked through for its benchmarks."""
+    return SuitePlan(
+        root=config.root,
+        suites=suite_files(suites),
+        python=machine.python,
+        environ=machine.environ,
+        source_paths=source_layout(config.root).paths,
+        processes=processes,
+        seed=machine.seed,
+        timeout_s=config.timeout_s,
+    )
+
+
+def _revision(config: Config, machine: Machine) -> Revision:
     """Return the state of the code; empty without a repository."""
     repository = open_repository(config.root, machine.environ)
     return current_revision(repository) if repository else Revision()
@@ -66,17 +82,7 @@ def measure(
         UsageError: a name is no suite's.
         ConfigError: a limit names a metric that nothing reports.
     """
-    plan = SuitePlan(
-        root=config.root,
-        suites=suite_files(select_suites(config, names)),
-        python=machine.python,
-        environ=machine.environ,
-        source_paths=source_layout(config.root).paths,
-        processes=processes,
-        seed=machine.seed,
-        timeout_s=config.timeout_s,
-        selection=None,
-    )
+    plan = suite_plan(config, select_suites(config, names), machine, processes=processes)
     if shard is not None:
         plan = _shard(plan, config, shard)
     measured = measure_suites(plan, machine.progress)
@@ -92,7 +98,7 @@ def measure(
     check_limits(config, measured.benchmarks)
     return Results(
         environment=describe_environment(measured.pytest_benchmark),
-        revision=revision_of(config, machine),
+        revision=_revision(config, machine),
         benchmarks=measured.benchmarks,
         legs=(shard_name(shard),) if shard else (),
     )

@@ -14,7 +14,7 @@ from perfgate.config.settings import (
     is_suite_name,
 )
 from perfgate.config.suites import check_limits, check_waivers, discover_suites
-from perfgate.config.writer import exact_percent, write_settings
+from perfgate.config.writer import edited_settings, exact_percent
 
 __all__ = [
     "KNOWN_METRICS",
@@ -30,6 +30,7 @@ __all__ = [
     "check_limits",
     "check_waivers",
     "discover_suites",
+    "edited_settings",
     "exact_percent",
     "find_root",
     "is_suite_name",
@@ -37,5 +38,4 @@ __all__ = [
     "parse_budget",
     "parse_limit",
     "parse_threshold",
-    "write_settings",
 ]

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perfgate.config.settings import Config
 from perfgate.errors import ConfigError
 
 if TYPE_CHECKING:
     from tomlkit.items import Table
 
-__all__ = ["exact_percent", "write_settings"]
+__all__ = ["edited_settings", "exact_percent"]
 
 
 def exact_percent(ratio: float) -> str:
@@ -18,33 +17,26 @@ def exact_percent(ratio: float) -> str:
     return f"{100 * ratio:.4g}%"
 
 
-def write_settings(
-    config: Config, settings: Mapping[str, str | int], thresholds: Mapping[str, float]
-) -> Path:
-    """Set keys of ``[tool.perfgate]`` and thresholds of single benchmarks; return the file.
-
-    The file is replaced as a whole, or not at all.
+def edited_settings(
+    file: Path, content: bytes, settings: Mapping[str, str | int], thresholds: Mapping[str, float]
+) -> bytes:
+    """Return a pyproject.toml with keys of ``[tool.perfgate]`` and thresholds of single benchmarks.
 
     Raises:
-        ConfigError: it cannot be read or written.
+        ConfigError: the content is no TOML, or has no room for them.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    file = config.root / "pyproject.toml"
-    draft = file.with_name(f".{file.name}.tmp")
     try:
-        document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+        document = tomlkit.parse(content)
         tool = document.setdefault("tool", tomlkit.table(is_super_table=True))
         table = tool.setdefault("perfgate", tomlkit.table())
         table.update(settings)
         _set_thresholds(table, thresholds)
-        draft.write_text(tomlkit.dumps(document), encoding="utf-8")
-        draft.replace(file)
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
-        draft.unlink(missing_ok=True)
+        return tomlkit.dumps(document).encode()
+    except (UnicodeDecodeError, TOMLKitError) as error:
         raise ConfigError(file, "", f"cannot be changed: {error}") from error
-    return file
 
 
 def _set_thresholds(table: "Table", thresholds: Mapping[str, float]) -> None:

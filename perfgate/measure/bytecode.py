@@ -15,16 +15,22 @@ def kept_bytecode(environ: Mapping[str, str], cache_dir: Path) -> Iterator[Mappi
 
     ``PYTHONDONTWRITEBYTECODE`` (most container images set it) makes each of dozens of processes
     compile pytest's plugins and the suites again: 0.95 s instead of 0.42 s for one start over 101
-    benchmarks. Where it is not set, nothing is changed.
+    benchmarks. Where it is not set, or nothing can be kept, nothing is changed.
     """
-    if not environ.get("PYTHONDONTWRITEBYTECODE"):
+    folder = _folder(cache_dir / "bytecode") if environ.get("PYTHONDONTWRITEBYTECODE") else None
+    if folder is None:
         yield environ
         return
-    folders = cache_dir / "bytecode"
-    remove_stale_slots(folders)
-    folder = create_slot(folders, "run")
     kept = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     try:
         yield kept | {"PYTHONPYCACHEPREFIX": str(folder)}
     finally:
         remove_folder(folder)
+
+
+def _folder(parent: Path) -> Path | None:
+    try:
+        remove_stale_slots(parent)
+        return create_slot(parent, "run")
+    except OSError:  # a cache that is read-only or full only costs time
+        return None

@@ -113,7 +113,7 @@ def _print_reasons(console: "Console", section: Section, explained: int) -> None
     rows = section.rows[:explained]
     _print_indented(console, f"\n{section.heading}", 0, "bold")
     same = {(row.why, row.effect, row.advice, row.command) for row in section.rows}
-    if len(same) < len(rows) and len(same) == 1:  # the table named them already
+    if len(same) == 1 < len(rows):  # the table named them already
         _print_remedy(console, rows[0], plain(rows[0].why), 2)
         return
     for row in rows:

@@ -42,3 +42,10 @@ def test_an_environment_that_writes_bytecode_by_itself_stays(
     with kept_bytecode(environ, tmp_path / "cache") as kept:
         assert kept == environ
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_cache_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    environ = {"PYTHONDONTWRITEBYTECODE": "1"}
+    with kept_bytecode(environ, tmp_path / "cache") as kept:
+        assert kept == environ
