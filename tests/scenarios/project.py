@@ -18,7 +18,7 @@ HERE = describe_environment("")
 SUITE = "benchmarks/test_shop.py"
 
 LOOPS = 3000
-"""About 100 microseconds; 2 % are 60 more."""
+"""About 100 microseconds; 8 % are 240 more."""
 
 # Fewer plugins start faster; pytest ignores names that it does not know.
 _PYPROJECT = """
@@ -30,7 +30,7 @@ version = "1"
 addopts = "-p no:hypothesispytest -p no:xdist -p no:pytest_cov -p no:anyio -p no:respx"
 
 [tool.perfgate]
-threshold = "5%"
+threshold = "20%"
 """
 
 _CODE = """

@@ -12,7 +12,8 @@ from tests.scenarios.project import LOOPS, Outcome, Project
 
 pytestmark = pytest.mark.scenarios
 
-STEP = 1.02
+STEP = 1.08
+"""Two fifths of the threshold, as 2 % are of 5 %; but with room for the noise of any machine."""
 STEPS = 10
 LATEST = 5
 FEW_PAIRS = "pairs = 8\n"
@@ -71,8 +72,8 @@ def test_a_commit_that_adds_nothing_stays_green_with_a_warning(creep: Creep) -> 
 
     assert creep.document.status == 0
     assert (judgement.verdict, judgement.reason) == (Verdict.DRIFTED, Reason.DRIFTED_BEFORE)
-    # Ten steps of 2 % are 22 %.
-    assert judgement.comparisons[0].log_ratio == pytest.approx(10 * math.log(STEP), abs=0.05)
+    # Ten steps of 8 % are 116 %.
+    assert judgement.comparisons[0].log_ratio == pytest.approx(10 * math.log(STEP), abs=0.1)
 
 
 def test_the_default_branch_goes_red(creep: Creep) -> None:
