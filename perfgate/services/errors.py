@@ -9,6 +9,7 @@ __all__ = [
     "ConflictError",
     "ConnectionFailedError",
     "IdempotencyError",
+    "InFlightError",
     "InvalidResponseError",
     "NotFoundError",
     "OperationFailedError",
@@ -41,7 +42,7 @@ class ServiceError(PerfgateError):
     may_have_happened = False
     """Whether the operation may have taken place although it failed here."""
 
-    def __init__(  # noqa: PLR0913 - the facts of one answer
+    def __init__(
         self,
         service: str,
         problem: str,
@@ -74,7 +75,7 @@ class RateLimitError(ServiceError):
 
     is_transient = True
 
-    def __init__(  # noqa: PLR0913 - the facts of one answer
+    def __init__(
         self,
         service: str,
         limit: str,
@@ -171,13 +172,17 @@ class NotFoundError(RequestRefusedError):
 
 
 class PaymentDeclinedError(RequestRefusedError):
-    """The payment method was declined (402); ``decline_code`` says why."""
-
-    decline_code = ""
+    """The payment method was declined (402); ``code`` says why."""
 
 
 class ConflictError(RequestRefusedError):
     """Another request is in the way (409), such as a job that is still in flight."""
+
+
+class InFlightError(ConflictError):
+    """The same request, or another on the same object, is being worked on at this moment."""
+
+    is_transient = True
 
 
 class VersionConflictError(ConflictError):

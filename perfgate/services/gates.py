@@ -82,8 +82,8 @@ class Gates:
         return gates
 
     def _wait_s(self, gate: _Gate) -> float:
-        """Take one call: 0 if granted. Nothing is granted in a pause, or all would go out after it
-        at once."""
+        """Take one call from the limit: 0 if it is granted, else how long to wait."""
+        # Nothing is granted in a pause, or all of it would go out at once afterwards.
         paused_s = self._pause_left_s()
         if paused_s > 0:
             return paused_s

@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import stamina
 
-from perfgate.services.breaker import Breaker, BreakerSettings, InterlockBreaker
+from perfgate.services.breaker import Breaker, BreakerSettings, BreakerState, InterlockBreaker
 from perfgate.services.clock import Clock
-from perfgate.services.errors import ServiceError
+from perfgate.services.errors import CircuitOpenError, ServiceError
 from perfgate.services.gates import Bulkhead, Gates
 from perfgate.services.limiter import ClientLimit
 
@@ -123,6 +123,7 @@ class Resilience:
             with self._bulkhead:
                 self._gates.enter(endpoint)
                 with self._bulkhead.places:
+                    self._refuse_if_opened()
                     try:
                         return operation()
                     except ServiceError as error:
@@ -144,6 +145,7 @@ class Resilience:
             with self._bulkhead:
                 await self._gates.enter_async(endpoint)
                 async with self._bulkhead.places_async:
+                    self._refuse_if_opened()
                     try:
                         return await operation()
                     except ServiceError as error:
@@ -153,6 +155,11 @@ class Resilience:
         return await self._retry_async(
             self._backoff(is_repeatable=is_repeatable), self.breaker.call_async, attempt
         )
+
+    def _refuse_if_opened(self) -> None:
+        """Stop a call that the breaker let in before it opened, and that waited since."""
+        if self.breaker.state is BreakerState.OPEN:
+            raise CircuitOpenError(self.service)
 
     def _heed(self, error: ServiceError) -> None:
         if error.retry_after_s is not None:
