@@ -43,6 +43,7 @@ ADMIN, UPLOAD = "admin", "upload"
 MAX_DELETE = 100
 _T = TypeVar("_T")
 _RATE_LIMITED = frozenset({420, 429})
+_UPLOAD_SETTINGS = ResilienceSettings()
 _ADMIN_SETTINGS = ResilienceSettings(
     limits=(ClientLimit(name="hour", calls=500, window_s=3600.0, kind=LimitKind.ALIGNED),)
 )
@@ -59,7 +60,7 @@ class CloudinaryConfig:
     delivery_url: str = "https://res.cloudinary.com"
     algorithm: SignatureAlgorithm = SignatureAlgorithm.SHA1
     timeout_s: float = 60.0
-    upload: ResilienceSettings = ResilienceSettings()
+    upload: ResilienceSettings = _UPLOAD_SETTINGS
     admin: ResilienceSettings = _ADMIN_SETTINGS
 
 

@@ -196,13 +196,3 @@ class ContentfulApi(AsyncService):
             retry_after_s=self.wait_s(reply),
             code=error.sys.id,
         )
-
-
-class _ErrorSys(msgspec.Struct, frozen=True):
-    id: str = ""
-
-
-class _ErrorReply(msgspec.Struct, frozen=True, rename="camel"):
-    sys: _ErrorSys = _ErrorSys()
-    message: str = ""
-    request_id: str = ""
