@@ -191,14 +191,8 @@ class StripeModel(Application):
         if after is not None:
             ids = [customer["id"] for customer in newest]
             newest = newest[ids.index(after) + 1 :] if after in ids else []
-        return json_response(
-            {
-                "object": "list",
-                "url": "/v1/customers",
-                "has_more": len(newest) > limit,
-                "data": newest[:limit],
-            }
-        )
+        page = {"object": "list", "url": "/v1/customers", "data": newest[:limit]}
+        return json_response({**page, "has_more": len(newest) > limit})
 
     def _customer(self, customer_id: str, param: str) -> dict[str, Any]:
         return _found(self._customers, "customer", customer_id, param)

@@ -220,7 +220,7 @@ class ContentfulService(ContentfulApi):
         if not 0 < len(items) <= MAX_BULK_OPERATION_ITEMS:
             raise ValueError(f"a bulk operation takes 1 to {MAX_BULK_OPERATION_ITEMS} items")
         upload_id = await self.create_upload(msgspec.json.encode(items))
-        body = {"upload": _link("Upload", upload_id)}
+        body = {"upload": {"sys": {"type": "Upload", "id": upload_id}}}
         path = f"/bulk_operations/entries/{operation}"
         return await self._write("POST", path, BulkOperation, content=body)
 

@@ -158,8 +158,8 @@ class ContentfulApi(AsyncService):
 
     async def _await_job(self, job: _JobT, look: Callable[[], Awaitable[_JobT]]) -> _JobT:
         deadline_s = self.deadline_s()
-        while job.status != "succeeded":
-            if job.status == "failed":
+        while not job.is_done:
+            if job.has_failed:
                 raise OperationFailedError(
                     self.title(MANAGEMENT), f"job {job.sys.id} failed: {job.error}"
                 )

@@ -13,6 +13,7 @@ __all__ = [
     "Includes",
     "ItemResult",
     "Link",
+    "OperationResult",
     "SyncPage",
     "Sys",
 ]
@@ -92,26 +93,42 @@ class SyncPage(_Camel, frozen=True, kw_only=True):
 
 
 class BulkAction(msgspec.Struct, frozen=True, kw_only=True):
-    """A bulk publish, unpublish or validate."""
+    """A bulk publish, unpublish or validate, or a bulk operation on entries."""
 
     sys: Sys
     error: Any = None
 
     @property
     def status(self) -> str:
-        """``created``, ``inProgress``, ``succeeded`` or ``failed``."""
+        """``created``, ``inProgress``, ``succeeded`` and the like; operations have other words."""
         return self.sys.status if isinstance(self.sys.status, str) else ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it ended well."""
+        return self.status in ("succeeded", "completed")
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended badly."""
+        return self.status in ("failed", "cancelled", "canceled")
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one item of a bulk operation."""
+    """What became of one item of a bulk operation; ``entity`` is None where it failed early."""
 
-    id: str
     status: str
+    entity: Entry | None = None
     error: Any = None
 
 
-class BulkOperation(BulkAction, frozen=True, kw_only=True):
-    """A bulk create, update or delete of entries."""
+class OperationResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of all items, in the order of the upload."""
 
-    results: tuple[ItemResult, ...] = ()
+    items: tuple[ItemResult, ...] = ()
+
+
+class BulkOperation(BulkAction, frozen=True, kw_only=True):
+    """A bulk create, update or delete of entries; has no result before it is done."""
+
+    result: OperationResult | None = None
