@@ -31,6 +31,7 @@ class Delivery:
             ("GET", re.compile(r"/entries"), self.entries),
             ("GET", re.compile(r"/entries/([^/]+)"), self.entry),
             ("GET", re.compile(r"/assets"), self.assets),
+            ("GET", re.compile(r"/assets/([^/]+)"), self.asset),
             ("GET", re.compile(r"/sync"), self.sync),
             ("GET", re.compile(r"/content_types"), self.content_types),
             ("GET", re.compile(r"/?"), self.space),
@@ -52,7 +53,14 @@ class Delivery:
 
     def entry(self, _: Request, entry_id: str) -> Response:
         """GET /entries/{id}."""
-        record = self._store.find("Entry", entry_id)
+        return self._one("Entry", entry_id)
+
+    def asset(self, _: Request, asset_id: str) -> Response:
+        """GET /assets/{id}."""
+        return self._one("Asset", asset_id)
+
+    def _one(self, kind: str, object_id: str) -> Response:
+        record = self._store.find(kind, object_id)
         if record.published is None:
             raise ContentfulError(404, "NotFound", "The resource could not be found.")
         return json_response(self._delivered(record))

@@ -205,6 +205,8 @@ def _shown(record: Record) -> dict[str, Any]:
         sys["contentType"] = link("ContentType", record.content_type)
     if record.published_version is not None:
         sys["publishedVersion"] = record.published_version
+        sys["publishedAt"] = record.published_at
+        sys["publishedCounter"] = record.revision
     return {"metadata": {"tags": []}, "sys": sys, "fields": record.fields}
 
 

@@ -34,6 +34,7 @@ class Record(msgspec.Struct, kw_only=True):
     version: int = 1
     published_version: int | None = None
     published: dict[str, Any] | None = None
+    published_at: str = ""
     revision: int = 0
     created_at: str
     updated_at: str
@@ -104,7 +105,7 @@ class Store:
         record.published_version = record.version
         record.version += 1
         record.revision += 1
-        record.updated_at = self.now()
+        record.updated_at = record.published_at = self.now()
         self._note(record.id)
 
     def unpublish(self, record: Record) -> None:
