@@ -61,10 +61,17 @@ class LimitWindow:
         """Whether its windows begin with those of the wall clock."""
         return self._limit.kind is LimitKind.ALIGNED
 
+    @property
+    def remembered(self) -> int:
+        """How many calls it keeps in mind; those of windows that are over are forgotten."""
+        count = self._bucket.count()
+        return count if isinstance(count, int) else 0
+
     def take(self, now_s: float) -> float:
         """Take one call: 0 if it is granted, else the seconds after which to ask again."""
-        # Up, not down: a millisecond early would be a call too many.
-        now_ms = math.ceil(now_s * 1000)
+        # Down, so that a call at the end of a window is never counted in the next one. A rolling
+        # window may end a millisecond early by that, which its guard covers.
+        now_ms = math.floor(now_s * 1000)
         item = RateItem(self._limit.name, now_ms)
         with self._lock:
             self._bucket.leak(now_ms)
