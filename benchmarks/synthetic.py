@@ -66,7 +66,7 @@ def pytest_benchmark_document(
         rounds: Keep that many raw rounds in each benchmark (``stats.data``); None keeps none.
         noise: Standard deviation of the logarithm of each benchmark's level between files.
     """
-    rng = random.Random(seed)  # noqa: S311 - noise, not a secret
+    rng = random.Random(seed)
     return {
         "machine_info": _MACHINE,
         "commit_info": _COMMIT,

@@ -82,17 +82,22 @@ class _Shared:
         root = find_root(self.directory.resolve())
         return load_config(root, today=dt.datetime.now(tz=dt.UTC).date())
 
-    def machine(self, progress: "Progress") -> "Machine":
+    @contextlib.contextmanager
+    def machine(self, title: str) -> Iterator["Machine"]:
+        """Yield what measuring needs, with a progress bar on a terminal."""
         from perfgate.commands.run import Machine
         from perfgate.commands.selection import cache_folder
+        from perfgate.measure.bytecode import kept_bytecode
 
-        return Machine(
-            environ=dict(os.environ),
-            python=Path(sys.executable),
-            cache_dir=cache_folder(os.environ, Path.home()),
-            seed=random.SystemRandom().randrange(2**31),
-            progress=progress,
-        )
+        cache_dir = cache_folder(os.environ, Path.home())
+        with _progress(title) as progress, kept_bytecode(dict(os.environ), cache_dir) as environ:
+            yield Machine(
+                environ=environ,
+                python=Path(sys.executable),
+                cache_dir=cache_dir,
+                seed=random.SystemRandom().randrange(2**31),
+                progress=progress,
+            )
 
     @property
     def has_color(self) -> bool:
@@ -259,8 +264,8 @@ def check(shared: _Shared, /, suites: tuple[str, ...], **options: Any) -> int:
 
     config = _with(shared.config(), options["threshold"], options["budget"])
     wanted = CheckOptions(suites=suites, base=options["base"], paired=Paired(options["paired"]))
-    with _progress("measuring") as progress:
-        report = run_check(config, wanted, shared.machine(progress))
+    with shared.machine("measuring") as machine:
+        report = run_check(config, wanted, machine)
     _save(report, options["target"], config.root)
     _print_report(report, shared, verbose=options["verbose"])
     return report.exit_status
@@ -286,11 +291,11 @@ def run(
 
     config = shared.config()
     part = parse_shard(shard) if shard else None
-    with _progress("measuring") as progress:
+    with shared.machine("measuring") as machine:
         results = measure(
             config,
             suites,
-            shared.machine(progress),
+            machine,
             processes=processes or config.processes,
             shard=part,
         )
@@ -372,8 +377,8 @@ def update_baselines(
     if source is not None:
         results = read_results(source)
     else:
-        with _progress("measuring") as progress:
-            results = measure(config, suites, shared.machine(progress), processes=config.processes)
+        with shared.machine("measuring") as machine:
+            results = measure(config, suites, machine, processes=config.processes)
     update = update_baselines(
         results,
         folder=config.root / "baselines",
@@ -444,6 +449,42 @@ def merge(shared: _Shared, sources: tuple[Path, ...], output: str, expect: int |
     if output != "-":
         _print_report(merged, shared)
     return merged.exit_status
+
+
+@cli.command()
+@click.argument("suites", nargs=-1, metavar="[SUITE]...")
+@click.option(
+    "--pairs",
+    type=click.IntRange(12, 1000),
+    default=24,
+    help="Pairs of processes to record.",
+)
+@click.option(
+    "--trials", type=click.IntRange(100), default=1000, help="Runs of the gate to draw from them."
+)
+@click.option("--write", is_flag=True, help="Put the advice into pyproject.toml.")
+@_shared
+def calibrate(
+    shared: _Shared,
+    suites: tuple[str, ...],
+    pairs: int,
+    trials: int,
+    write: bool,  # noqa: FBT001 - click passes by name
+) -> int:
+    """Measure identical code on this machine: false alarms, what can be found, advice."""
+    from perfgate.commands.calibrate import calibrate as run_calibrate
+    from perfgate.commands.calibration_text import describe
+    from perfgate.config import write_settings
+
+    config = shared.config()
+    with shared.machine("measuring") as machine:
+        found = run_calibrate(config, suites, machine, pairs=pairs, trials=trials)
+    for line in describe(found, config):
+        click.echo(line)
+    if write:
+        advice = found.advice
+        click.echo(f"written: {write_settings(config, advice.settings(), advice.overrides)}")
+    return 0
 
 
 @cli.command()

@@ -100,10 +100,8 @@ def judge(
     A benchmark that was skipped and has no baseline is left out: nobody asked about it.
     """
     measured = {benchmark.id: benchmark for benchmark in results.benchmarks}
-    cases = [
-        _case(one, measured.get(one.benchmark), results, config, typical_scale(evidence))
-        for one in evidence
-    ]
+    typical = typical_scale(evidence)
+    cases = [_case(one, measured.get(one.benchmark), results, config, typical) for one in evidence]
     significant = _significant(cases, config.false_alarms)
     judgements = [
         judgement

@@ -37,6 +37,8 @@ new = "fail"
 undecided = "warn"
 drift = "fail"
 processes = 7
+pairs = 12
+rounds = 32
 setup = "uv sync --frozen"
 
 [tool.perfgate.suites.stripe]
@@ -76,6 +78,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         DriftPolicy.FAIL,
     )
     assert (config.processes, config.setup) == (7, "uv sync --frozen")
+    assert (config.pairs, config.rounds) == (12, 32)
     (suite,) = config.suites
     assert (suite.name, suite.paths) == ("stripe", ("benchmarks/test_stripe.py",))
     assert [(each.metric, each.is_upper, each.bound) for each in suite.limits] == [
@@ -133,6 +136,8 @@ def test_without_settings_the_defaults_hold(tmp_path: Path, text: str) -> None:
         pytest.param("= 7", "= 0", "processes: must be a whole number from 1", id="none"),
         pytest.param("= 7", "= true", "from 1 to 1000, not true", id="boolean-as-number"),
         pytest.param("= 7", "= 7.0", "processes: must be a whole number", id="fraction"),
+        pytest.param("= 12", "= 7", "pairs: must be a whole number from 8 to 30", id="few-pairs"),
+        pytest.param("= 32", "= 1001", "rounds: must be a whole number from 8", id="many-rounds"),
         pytest.param('"uv sync --frozen"', '" "', "setup: must not be empty", id="blank-setup"),
         pytest.param('["benchmarks/test_stripe.py"]', "[]", "paths: missing", id="no-paths"),
         pytest.param(

@@ -37,6 +37,7 @@ from perfgate.model import (
     Report,
     Results,
     Revision,
+    suite_name,
 )
 
 __all__ = ["CheckOptions", "Paired", "check"]
@@ -168,13 +169,14 @@ def _approved(
     nearest = key if load_baselines(folder, key) else nearest_environment(folder, key)
     files = load_baselines(folder, nearest) if nearest else ()
     lines = {name: (file.suite, line) for file in files for name, line in file.baselines.items()}
-    if repository is None or not nearest:
-        return _Approved(baselines=lines, edits={}, commits={}, environment="")
-    paths = [baseline_path(folder, nearest, file.suite) for file in files]
+    other = "" if nearest == key else nearest or ""
+    if repository is None:
+        return _Approved(baselines=lines, edits={}, commits={}, environment=other)
+    paths = [baseline_path(folder, nearest or key, file.suite) for file in files]
     edits = dict(edited_baselines(repository, base_commit, paths)) if base_commit else {}
     for name, edit in edits.items():
         if edit.old is not None:
-            suite = lines[name][0] if name in lines else ""
+            suite = lines[name][0] if name in lines else suite_name(name.partition("::")[0])
             lines[name] = (suite, edit.old)
         else:
             lines.pop(name, None)
@@ -183,7 +185,7 @@ def _approved(
         baselines=lines,
         edits=edits,
         commits=commits,
-        environment="" if nearest == key else nearest,
+        environment=other,
     )
 
 
@@ -304,6 +306,7 @@ def _job(  # noqa: PLR0913, PLR0917 - private, called once
         environ=machine.environ,
         commits=trees.commits(),
         timeout_s=_TIMEOUT_S,
+        rounds=config.rounds,
         deadline_s=deadline_s,
         seed=machine.seed,
     )
@@ -325,9 +328,12 @@ def _references(
 
 def _pair_notes(trees: Trees, pairing: Pairing, revision: Revision) -> list[Note]:
     notes = [Note(kind=NoteKind.DIRTY)] if revision.is_dirty else []
-    reasons = [*trees.warnings, *(f"{name}: {why}" for name, why in pairing.dropped.items())]
-    if reasons:
-        notes.append(Note(kind=NoteKind.REFERENCE_DROPPED, facts=tuple(reasons)))
+    found = {
+        NoteKind.REFERENCE_DROPPED: trees.dropped,
+        NoteKind.REFERENCE_FAILED: [f"{name}: {why}" for name, why in pairing.dropped.items()],
+        NoteKind.REFERENCE_ALTERED: trees.warnings,
+    }
+    notes += [Note(kind=kind, facts=tuple(facts)) for kind, facts in found.items() if facts]
     if pairing.out_of_budget:
         left = f"{len(pairing.out_of_budget)} benchmarks were left"
         notes.append(Note(kind=NoteKind.BUDGET, facts=(left,)))

@@ -48,6 +48,7 @@ class PairJob:
     commits: Mapping[str, str]
     """Commit by the name of a side."""
     timeout_s: float
+    rounds: int
     deadline_s: float
     """On the monotonic clock."""
     seed: int
@@ -136,7 +137,7 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
     left = {name: worst for name in names if (worst := _worst_left(name, job, pairing, config))}
     if left:
         tests = sum(len(job.references[name].sides) for name in left)
-        pairs = pairs_needed(tests, config.false_alarms)
+        pairs = config.pairs or pairs_needed(tests, config.false_alarms)
         ordered = sorted(left, key=lambda name: -left[name])
         _measure(job, ordered, pairing, progress, pairs=pairs, is_confirming=True)
         pairing.out_of_budget |= {
@@ -187,6 +188,7 @@ def _measure(
             benchmarks=tuple(members),
             environ=job.environ,
             timeout_s=job.timeout_s,
+            rounds=job.rounds,
             deadline_s=job.deadline_s,
         )
         seed = job.seed * 2 + is_confirming  # fresh hash seeds for confirming

@@ -42,6 +42,9 @@ class Trees:
     """The suites' files."""
     stack: ExitStack
     warnings: list[str] = field(default_factory=list)
+    """How far a tree does not run as it did then."""
+    dropped: list[str] = field(default_factory=list)
+    """Why a tree could not be had."""
     _sides: dict[str, Side] = field(default_factory=dict)
     _overlay: Overlay | None = None
 
@@ -120,9 +123,9 @@ class Trees:
 
 
 def optional_side(trees: Trees, commit: str, what: str) -> Side | None:
-    """Return a side, or None with a warning where the tree cannot be had."""
+    """Return a side, or None where the tree cannot be had."""
     try:
         return trees.side(commit, what)
     except ReferenceTreeError as error:
-        trees.warnings.append(str(error))
+        trees.dropped.append(str(error))
         return None

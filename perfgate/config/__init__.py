@@ -14,6 +14,7 @@ from perfgate.config.settings import (
     is_suite_name,
 )
 from perfgate.config.suites import check_limits, check_waivers, discover_suites
+from perfgate.config.writer import exact_percent, write_settings
 
 __all__ = [
     "KNOWN_METRICS",
@@ -29,10 +30,12 @@ __all__ = [
     "check_limits",
     "check_waivers",
     "discover_suites",
+    "exact_percent",
     "find_root",
     "is_suite_name",
     "load_config",
     "parse_budget",
     "parse_limit",
     "parse_threshold",
+    "write_settings",
 ]

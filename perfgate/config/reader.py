@@ -34,6 +34,8 @@ _SETTINGS: Final = (
     "undecided",
     "drift",
     "processes",
+    "pairs",
+    "rounds",
     "setup",
     "suites",
     "benchmarks",
@@ -43,7 +45,10 @@ _OVERRIDABLE: Final = ("threshold", "floor", "limits")
 _WAIVER_KEYS: Final = ("benchmark", "max_slowdown", "reason", "expires")
 _MAX_THRESHOLD: Final = 10.0
 _MAX_FALSE_ALARMS: Final = 0.5
-_MAX_PROCESSES: Final = 1000
+_PROCESSES: Final = (1, 1000)
+_PAIRS: Final = (8, 30)
+"""With fewer no result is rare enough; with more the exact test takes too long."""
+_ROUNDS: Final = (8, 1000)
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -93,7 +98,9 @@ def load_config(root: Path, *, today: dt.date) -> Config:
         new=table.choice("new", NewPolicy, defaults.new),
         undecided=table.choice("undecided", UndecidedPolicy, defaults.undecided),
         drift=table.choice("drift", DriftPolicy, defaults.drift),
-        processes=table.count("processes", _MAX_PROCESSES, defaults.processes),
+        processes=table.count("processes", _PROCESSES, defaults.processes),
+        pairs=table.count("pairs", _PAIRS, defaults.pairs),
+        rounds=table.count("rounds", _ROUNDS, defaults.rounds),
         setup=table.parsed("setup", _parse_words, defaults.setup),
         suites=suites,
         overrides=overrides,
@@ -260,11 +267,15 @@ class _Table:
             raise self.error(key, f"must be one of {allowed}, not {_named(raw)}")
         return by_text[raw]
 
-    def count(self, key: str, maximum: int, default: int) -> int:
-        """Read a whole number from 1."""
-        raw = self.raw.get(key, default)
-        if not isinstance(raw, int) or isinstance(raw, bool) or not 1 <= raw <= maximum:
-            raise self.error(key, f"must be a whole number from 1 to {maximum}, not {_named(raw)}")
+    def count(self, key: str, allowed: tuple[int, int], default: D) -> int | D:
+        """Read a whole number within bounds, both included."""
+        if key not in self.raw:
+            return default
+        raw = self.raw[key]
+        least, most = allowed
+        if not isinstance(raw, int) or isinstance(raw, bool) or not least <= raw <= most:
+            wanted = f"must be a whole number from {least} to {most}"
+            raise self.error(key, f"{wanted}, not {_named(raw)}")
         return raw
 
     def date(self, key: str) -> dt.date:

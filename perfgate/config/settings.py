@@ -111,6 +111,10 @@ class Config:
     drift: DriftPolicy = DriftPolicy.AUTO
     processes: int = 5
     """Fresh processes that a suite is measured in."""
+    pairs: int | None = None
+    """Fresh pairs of processes that confirm a slowdown; None: as many as the false alarms need."""
+    rounds: int = 24
+    """Most rounds of a benchmark in one pair."""
     setup: str | None = None
     """Command that prepares another revision's environment; None: use the candidate's."""
     suites: tuple[Suite, ...] = ()

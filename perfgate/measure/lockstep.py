@@ -6,6 +6,7 @@ estimate per benchmark and reference; between groups everything that is drawn on
 (memory layout, hash seed) is drawn anew.
 """
 
+import itertools
 import math
 import os
 import random
@@ -25,7 +26,14 @@ from perfgate.measure.worker import Worker, WorkerLost, WorkerSettings
 from perfgate.model import Failure, FailureKind
 from perfgate.stats.paired import pair_estimate
 
-__all__ = ["GroupOutcome", "GroupPlan", "Side", "available_cpus", "measure_groups"]
+__all__ = [
+    "GroupOutcome",
+    "GroupPlan",
+    "Side",
+    "available_cpus",
+    "measure_groups",
+    "side_order",
+]
 
 _COLLECT_TIMEOUT_S: Final = 120.0
 _MOST_AT_ONCE: Final = 2
@@ -57,6 +65,8 @@ class GroupPlan:
     environ: Mapping[str, str]
     timeout_s: float
     """For one answer of one process."""
+    rounds: int
+    """Most rounds of one benchmark."""
     deadline_s: float = math.inf
     """On the monotonic clock: no benchmark is begun after it."""
 
@@ -68,6 +78,8 @@ class GroupOutcome:
     candidate: Outcome
     log_ratios: Mapping[str, float]
     """Estimate of ln(candidate / reference) by the reference's name."""
+    errors: Mapping[str, float]
+    """Standard error of each estimate as far as rounds tell, by the reference's name."""
     failures: Mapping[str, Failure]
     """Why a reference has no estimate, by its name."""
     references: Mapping[str, Outcome]
@@ -134,7 +146,8 @@ def measure_groups(
     def run(number: int) -> Mapping[str, GroupOutcome]:
         cpu = free.pop()
         try:
-            return _Group(plan, hash_seeds[number], cpu, registry, progress).run()
+            order = side_order(len(plan.sides), number)
+            return _Group(plan, order, hash_seeds[number], cpu, registry, progress).run()
         finally:
             free.append(cpu)
 
@@ -157,6 +170,18 @@ def _wait(futures: Sequence[Future[Mapping[str, GroupOutcome]]]) -> None:
         future.result()
 
 
+def side_order(sides: int, number: int) -> Sequence[int]:
+    """Return which side begins, and which follows, in the group of that number.
+
+    Whoever begins meets colder caches, by percents where a benchmark allows a few rounds only. No
+    order inside a pair is fair then, but every two consecutive groups mirror each other, so who
+    begins is no part of the difference: the exact test needs both sides to be exchangeable.
+    """
+    orders = list(itertools.permutations(range(sides)))
+    mirrored = [order for one in orders if one < one[::-1] for order in (one, one[::-1])]
+    return mirrored[number % len(mirrored)] if mirrored else orders[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Started:
     """A living process and the benchmarks that it has."""
@@ -172,12 +197,14 @@ class _Group:
     def __init__(
         self,
         plan: GroupPlan,
+        order: Sequence[int],
         hash_seed: int,
         cpu: int | None,
         registry: _Registry,
         progress: Progress,
     ) -> None:
         self._plan = plan
+        self._order = [plan.sides[place] for place in order]
         self._hash_seed = hash_seed
         self._cpu = cpu
         self._registry = registry
@@ -204,7 +231,9 @@ class _Group:
                 if time.monotonic() >= self._plan.deadline_s:
                     return
                 players = [one for one in started if name in one.names]
-                ends = take_turns([one.worker for one in players], self._plan.timeout_s)
+                ends = take_turns(
+                    [one.worker for one in players], self._plan.timeout_s, self._plan.rounds
+                )
                 results = dict(zip([one.side for one in players], ends, strict=True))
                 if not self._exclude_failed_references(name, results):
                     yield name, self._outcome(results, self._absent(name, players, dropped))
@@ -244,13 +273,13 @@ class _Group:
     ) -> tuple[list[_Started], dict[str, Failure]]:
         """Start all sides at once, then wait for each; a reference may fail to start."""
         workers = []
-        for side in self._plan.sides:
+        for side in self._order:
             worker = self._registry.start(self._settings(side))
             stack.callback(self._registry.end, worker)
             workers.append(worker)
         started = []
         dropped = {}
-        for side, worker in zip(self._plan.sides, workers, strict=True):
+        for side, worker in zip(self._order, workers, strict=True):
             try:
                 worker.configure()
                 collection = worker.collect(_COLLECT_TIMEOUT_S)
@@ -302,19 +331,20 @@ class _Group:
             if isinstance(end, Finish) and not isinstance(runs[side.name], Failure)
         }
         candidate_turns = turns.get(candidate_side.name)
-        log_ratios = {}
+        estimates = {}
         failures = {}
         for reference in references:
             run = runs[reference.name]
             if isinstance(run, Failure):
                 failures[reference.name] = run
             elif candidate_turns is not None:
-                log_ratios[reference.name] = pair_estimate(
+                estimates[reference.name] = pair_estimate(
                     candidate_turns, turns[reference.name], len(results)
                 )
         return GroupOutcome(
             candidate=runs[candidate_side.name],
-            log_ratios=log_ratios,
+            log_ratios={name: one.log_ratio for name, one in estimates.items()},
+            errors={name: one.error for name, one in estimates.items()},
             failures=failures,
             references={name: run for name, run in runs.items() if name != candidate_side.name},
         )

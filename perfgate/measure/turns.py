@@ -15,17 +15,13 @@ _ROUND_S: Final = 0.000_25
 """Shorter rounds were the more precise for the same time, down to the cost of passing the turn."""
 _SIDE_S: Final = 0.010
 """Time that one side's counted rounds of one benchmark should take."""
-_MOST_ROUNDS: Final = 24
-"""More do not help: over 101 benchmarks of a URL library and 16 pairs of processes, the middle
-benchmark spread between pairs by 2.10 % with 16 rounds, 1.84 % with 24, 1.80 % with 40 and 1.76 %
-with 60. What is left is drawn once per process."""
 _FEWEST_ROUNDS: Final = 8
 _SLOW_ROUND_S: Final = 0.050
 _SLOW_ROUNDS: Final = 4
 _VERY_SLOW_ROUND_S: Final = 0.500
 _VERY_SLOW_ROUNDS: Final = 2
-_WARM_ROUNDS: Final = 3
-_MOST_PER_TURN: Final = 5
+_TURN_SIZES: Final = (3, 2)
+_LONG_TURN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +90,16 @@ class _Player:
             self.lost = lost
 
 
-def take_turns(workers: Sequence[Worker], timeout_s: float) -> tuple[Finish | WorkerLost, ...]:
+def take_turns(
+    workers: Sequence[Worker], timeout_s: float, most_rounds: int
+) -> tuple[Finish | WorkerLost, ...]:
     """Run the benchmark that every worker is about to reach; return how it ended in each.
 
     When one process raises, skips or is lost, the others are told to skip the benchmark.
     """
     players = [_Player(worker, timeout_s) for worker in workers]
     try:
-        _conduct(players)
+        _conduct(players, most_rounds)
     except (_Ended, WorkerLost):
         for player in players:
             _await_ready(player)
@@ -130,53 +128,70 @@ def _await_ready(player: _Player) -> None:
         return
 
 
-def _conduct(players: Sequence[_Player]) -> None:
+def _conduct(players: Sequence[_Player], most_rounds: int) -> None:
     ready = [player.hear()[0] for player in players]
     is_pedantic = ready[0]["iterations"] is not None
-    schedule = _as_written(ready) if is_pedantic else _calibrated(players)
-    for player in players:
-        player.ask(do="warm-up", iterations=schedule.iterations, rounds=schedule.warm_up_rounds)
-        player.rounds_per_turn = schedule.rounds_per_turn
-    for number, turns in round_order(len(players), schedule.turns):
-        players[number].ask(do="go", rounds=turns * schedule.rounds_per_turn)
+    plan = _as_written(ready, most_rounds) if is_pedantic else _calibrated(players, most_rounds)
+    for player in _warm_up_order(players):
+        player.ask(do="warm-up", iterations=plan.iterations, rounds=plan.warm_up_rounds)
+        player.rounds_per_turn = plan.rounds_per_turn
+    for number, turns in round_order(len(players), plan.turns):
+        players[number].ask(do="go", rounds=turns * plan.rounds_per_turn)
 
 
-def _calibrated(players: Sequence[_Player]) -> _Schedule:
+def _warm_up_order(players: Sequence[_Player]) -> Sequence[_Player]:
+    """Let each side be as often warm in the first rotation as in any other.
+
+    Of two sides the second of two rounds on end finds its data in the caches; the one that begins
+    must too, so it warms up last. Of three, nobody ever has two rounds on end.
+    """
+    return players[::-1] if len(players) == 2 else players  # noqa: PLR2004 - two sides
+
+
+def _calibrated(players: Sequence[_Player], most_rounds: int) -> _Schedule:
     calls_s = [player.ask(do="calibrate", round_s=_ROUND_S)[1][0] for player in players]
     call_s = math.exp(fmean(math.log(seconds) for seconds in calls_s))
     iterations = max(1, round(_ROUND_S / call_s))
     return _Schedule(
         iterations=iterations,
-        turns=rounds_for(call_s * iterations, len(players)),
+        turns=rounds_for(call_s * iterations, len(players), most_rounds),
         rounds_per_turn=1,
         warm_up_rounds=1 if call_s < _SLOW_ROUND_S else 0,
     )
 
 
-def _as_written(ready: Sequence[dict[str, Any]]) -> _Schedule:
+def _as_written(ready: Sequence[dict[str, Any]], most_rounds: int) -> _Schedule:
     """Keep to what the author of a pedantic benchmark allows, in turns of several rounds.
 
     Such a round is often a single short call, and the first one after the other side's turn is
-    cold: with three and more to a turn, the turn's median is a warm one.
+    cold: with three and more to a turn, the turn's median is a warm one. The very first rounds are
+    coldest of all, so what whole rotations do not need warms up.
     """
+    sides = len(ready)
     rounds = min(message["rounds"] for message in ready)
-    per_turn = min(_WARM_ROUNDS, rounds) if rounds < _MOST_ROUNDS * _WARM_ROUNDS else _MOST_PER_TURN
+    per_turn = next((size for size in _TURN_SIZES if size * sides < rounds), 1)
+    if rounds > most_rounds * _LONG_TURN:
+        per_turn = _LONG_TURN
+    turns = min(most_rounds, max(1, (rounds - 1) // per_turn), rounds)
+    turns = turns - turns % sides or turns
+    if rounds == sides:  # nothing to warm up with, but a whole rotation
+        turns = sides
     return _Schedule(
         iterations=ready[0]["iterations"],
-        turns=min(_MOST_ROUNDS, rounds // per_turn),
+        turns=turns,
         rounds_per_turn=per_turn,
-        warm_up_rounds=0,
+        warm_up_rounds=min(rounds - turns * per_turn, _LONG_TURN),
     )
 
 
-def rounds_for(round_s: float, sides: int) -> int:
+def rounds_for(round_s: float, sides: int, most_rounds: int) -> int:
     """Return how many rounds to count: fewer where each is long, whole rotations of the order."""
     if round_s >= _VERY_SLOW_ROUND_S:
         rounds = _VERY_SLOW_ROUNDS
     elif round_s >= _SLOW_ROUND_S:
         rounds = _SLOW_ROUNDS
     else:
-        rounds = min(_MOST_ROUNDS, max(_FEWEST_ROUNDS, math.ceil(_SIDE_S / round_s)))
+        rounds = min(most_rounds, max(_FEWEST_ROUNDS, math.ceil(_SIDE_S / round_s)))
     return math.ceil(rounds / sides) * sides
 
 

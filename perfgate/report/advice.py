@@ -36,7 +36,10 @@ _BY_VERDICT: Final = {
         text="Find the change that did it, or accept the new time:", command=_UPDATE
     ),
     Verdict.IMPROVED: Advice(text="Take the new time as baseline:", command=_UPDATE),
-    Verdict.NEW: Advice(text="Record its baseline:", command=_UPDATE),
+    Verdict.NEW: Advice(
+        text="Record what is new; lines within the noise stay as they are:",
+        command='perfgate update-baselines --reason "..."',
+    ),
 }
 _BY_REASON: Final = {
     Reason.OTHER_HARDWARE: _PAIRED,

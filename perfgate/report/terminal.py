@@ -116,17 +116,25 @@ def _fit(name: str, width: int) -> str:
 def _print_reasons(console: "Console", section: Section, explained: int) -> None:
     rows = section.rows[:explained]
     _print_indented(console, f"\n{section.heading}", 0, "bold")
+    same = {(row.why, row.effect, row.advice, row.command) for row in section.rows}
+    if len(same) < len(rows) and len(same) == 1:  # the table named them already
+        _print_remedy(console, rows[0], plain(rows[0].why), 2)
+        return
     for row in rows:
         interval = f" ({row.interval})" if row.interval else ""
         change = f"{row.effect}{interval}: " if row.effect else ""
         _print_indented(console, plain((row.benchmark,)), 2, _STYLES[row.tone])
-        _print_indented(console, f"{change}{plain(row.why)}", 4, "")
-        if row.advice:
-            _print_indented(console, row.advice, 4, "")
-        if row.command:
-            _print_command(console, row.command)
+        _print_remedy(console, row, f"{change}{plain(row.why)}", 4)
     if len(section.rows) > len(rows):
         _print_indented(console, f"… and {len(section.rows) - len(rows)} more.", 2, "dim")
+
+
+def _print_remedy(console: "Console", row: Row, why: str, columns: int) -> None:
+    _print_indented(console, why, columns, "")
+    if row.advice:
+        _print_indented(console, row.advice, columns, "")
+    if row.command:
+        _print_command(console, row.command)
 
 
 def _print_end(console: "Console", view: ReportView) -> None:

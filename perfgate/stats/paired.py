@@ -19,16 +19,22 @@ with 4 pairs (median at least 0.3 of the threshold is left), per run of 101 benc
 (quiet / noisy; "found" counts UNDECIDED too, which stops a change as well). The winner is also the
 only one whose false alarms are bounded by an argument: for identical code the two sides of a pair
 are exchangeable, so each estimate is as likely to have the other sign, whatever the tails.
+
+More rounds in a pair help little: in the same recordings the middle benchmark spread between pairs
+by 2.10 % with 16 rounds, 1.84 % with 24, 1.80 % with 40 and 1.76 % with 60. What is left is drawn
+once per process.
 """
 
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
 
 __all__ = [
     "Interval",
+    "PairEstimate",
     "median_interval",
     "pair_estimate",
     "pairs_needed",
@@ -51,7 +57,18 @@ _ROUNDING: Final = 1e-12
 Interval = tuple[float, float]
 
 
-def pair_estimate(candidate_s: Sequence[float], reference_s: Sequence[float], block: int) -> float:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairEstimate:
+    """ln(candidate / reference) of one pair of processes."""
+
+    log_ratio: float
+    error: float
+    """Its standard error as far as the rounds tell; what is drawn once per process comes on top."""
+
+
+def pair_estimate(
+    candidate_s: Sequence[float], reference_s: Sequence[float], block: int
+) -> PairEstimate:
     """Return the median over blocks of rounds of the mean ln(candidate / reference).
 
     A block is a whole rotation of the order in which the processes take their turns, so within it
@@ -74,9 +91,11 @@ def pair_estimate(candidate_s: Sequence[float], reference_s: Sequence[float], bl
         for c, r in zip(candidate_s, reference_s, strict=True)
     ]
     whole = len(ratios) - len(ratios) % block
-    if not whole:
-        return fmean(ratios)
-    return median(fmean(ratios[start : start + block]) for start in range(0, whole, block))
+    blocks = [fmean(ratios[start : start + block]) for start in range(0, whole, block)]
+    values = blocks or [fmean(ratios)]
+    return PairEstimate(
+        log_ratio=median(values), error=_MEDIAN_SE * robust_scale(values) / math.sqrt(len(values))
+    )
 
 
 def sign_flip_p(estimates: Sequence[float], clip: float) -> float:

@@ -16,6 +16,7 @@ import pytest
 from .channel import Channel
 from .fixture import Target, Unfit, calibrate, forget_results, install, is_enabled
 from .memory import PeakMemory
+from .waiting import RunQueue
 
 __all__ = ["run"]
 
@@ -75,6 +76,7 @@ class Agent:
         self._iterations = 0
         self._extra_info: dict[str, Any] = {}
         self._memory = PeakMemory()
+        self._queue = RunQueue()
 
     # --- hooks of pytest
 
@@ -194,7 +196,10 @@ class Agent:
                         target.time_round(iterations)
                     self._send({"event": "warm"})
                 case "go":
-                    turn = [target.time_round(iterations) for _ in range(message["rounds"])]
+                    turn = [
+                        self._queue.without_waiting(target.time_round, iterations)
+                        for _ in range(message["rounds"])
+                    ]
                     durations += turn
                     self._send({"event": "rounds"}, turn)
                 case "end":
