@@ -43,7 +43,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """Hold this checkout against its approved and its former code; arguments go to ``check``."""
-    session.install("-e", ".")
+    session.install("-e", ".[services]")
     session.run("perfgate", "check", *session.posargs)
 
 
