@@ -1,6 +1,8 @@
 """The laws of the one way to call a service, on a clock whose time is only slept."""
 
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -309,6 +311,24 @@ def test_who_finds_no_place_to_wait_fails_at_once(clock: FakeClock) -> None:
 
     anyio.run(run)
     assert outcomes == ["1 and 1", "ok", "ok"]
+
+
+def test_threads_are_counted_like_tasks(clock: FakeClock) -> None:
+    way = _way(clock, ResilienceSettings(max_running=3, max_waiting=0))
+    entered, leave = threading.Barrier(4), threading.Event()
+
+    def operation() -> None:
+        entered.wait(timeout=10)
+        leave.wait(timeout=10)
+
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(way.call, operation) for _ in range(3)]
+        entered.wait(timeout=10)
+        with pytest.raises(BulkheadFullError, match="3 calls are under way and 0 wait already"):
+            way.call(operation)
+        leave.set()
+        for call in calls:
+            call.result(timeout=10)
 
 
 def test_a_cancelled_call_gives_its_place_back(clock: FakeClock) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from perfgate.testing.upstream.application import Application, UpstreamClock
 from perfgate.testing.upstream.faults import Fault, FaultKind, FaultPlan, Latency
-from perfgate.testing.upstream.limits import Decision, Limiter, LimitKind, RateLimit
+from perfgate.testing.upstream.limits import Decision, Limiter, RateLimit
 from perfgate.testing.upstream.wire import Request, Response, json_response
 
 __all__ = ["Answer", "Engine", "Hit", "Settings", "Statistics"]
@@ -64,6 +64,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 _NO_SETTINGS = Settings()
 _EMPTY = Response()
+_CRASHED = json_response({"error": "the upstream's application crashed"}, 500)
+_INJECTED = RateLimit(name="injected", limit=1)
+_REPLACING = frozenset({FaultKind.STATUS, FaultKind.RATE_LIMITED})
 _SILENT = frozenset({FaultKind.RESET, FaultKind.CLOSE, FaultKind.GARBAGE, FaultKind.HANG})
 
 
@@ -116,14 +119,12 @@ class Engine:
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
         credential = request.headers.get("authorization", "")
         fault = self._plan.strike(request)
-        leaving: tuple[Callable[[], None], ...] = ()
-        is_limited = False
-        if fault is not None and not fault.needs_answer:
-            response = self._spoil(request, fault)
-        else:
-            response, leaving, is_limited = self._admit(request, now_s, credential)
-            if fault is not None:
-                response = self._spoil(request, fault, response)
+        leaving: list[Callable[[], None]] = []
+        try:
+            response, is_limited = self._respond(request, fault, now_s, leaving)
+        except Exception:  # noqa: BLE001 - kept, and raised by the handle in the test's own process
+            self._crash = self._crash or traceback.format_exc()
+            response, is_limited = _CRASHED, False
         silent = fault is not None and fault.kind in _SILENT
         status = 0 if silent else response.status
         kind = "" if fault is None else fault.kind.value
@@ -134,7 +135,7 @@ class Engine:
         self._limited += is_limited
         self._faults += fault is not None
         self._by_status[status] = self._by_status.get(status, 0) + 1
-        return Answer(response, self._delay_s(now_s), fault, leaving)
+        return Answer(response, self._delay_s(now_s), fault, tuple(leaving))
 
     def leave(self, answer: Answer) -> None:
         """Note that a request is answered, or that nobody waits for it any more."""
@@ -142,45 +143,59 @@ class Engine:
         for leave in answer.leaving:
             leave()
 
-    def _admit(
-        self, request: Request, now_s: float, credential: str
-    ) -> tuple[Response, tuple[Callable[[], None], ...], bool]:
-        decisions: tuple[Decision, ...] = ()
-        leaving: tuple[Callable[[], None], ...] = ()
-        application = self.application
-        try:
-            if self._limiter is not None:
-                decisions, leaving = self._limiter.arrive(
-                    now_s=now_s,
-                    wall_s=self.clock.wall_s(),
-                    group=application.group(request),
-                    endpoint=application.endpoint(request),
-                    credential=credential,
-                )
-            is_limited = bool(decisions) and not decisions[-1].is_allowed
-            if is_limited:
-                response = application.refuse(request, decisions[-1])
-            else:
-                response = application.answer(request)
-            return application.stamp(request, response, decisions), leaving, is_limited
-        except Exception:  # noqa: BLE001 - kept and raised by the handle in the test's own process
-            self._crash = self._crash or traceback.format_exc()
-            return (
-                json_response({"error": "the upstream's application crashed"}, 500),
-                leaving,
-                False,
-            )
+    def _respond(
+        self,
+        request: Request,
+        fault: Fault | None,
+        now_s: float,
+        leaving: list[Callable[[], None]],
+    ) -> tuple[Response, bool]:
+        """Return the answer, and whether a limit refused the request."""
+        if fault is not None and not fault.needs_answer:
+            return self._spoilt(request, fault), False
+        response, is_limited = self._admit(request, now_s, leaving)
+        if fault is not None and fault.kind in _REPLACING:
+            return self._spoilt(request, fault), is_limited
+        return response, is_limited
 
-    def _spoil(self, request: Request, fault: Fault, response: Response = _EMPTY) -> Response:
+    def _admit(
+        self, request: Request, now_s: float, leaving: list[Callable[[], None]]
+    ) -> tuple[Response, bool]:
+        decisions: tuple[Decision, ...] = ()
+        application = self.application
+        if self._limiter is not None:
+            decisions, entered = self._limiter.arrive(
+                now_s=now_s,
+                wall_s=self.clock.wall_s(),
+                group=application.group(request),
+                endpoint=application.endpoint(request),
+                credential=request.headers.get("authorization", ""),
+            )
+            leaving.extend(entered)
+        is_limited = bool(decisions) and not decisions[-1].is_allowed
+        if is_limited:
+            response = application.refuse(request, decisions[-1])
+        else:
+            response = application.answer(request)
+        return application.stamp(request, response, decisions), is_limited
+
+    def _spoilt(self, request: Request, fault: Fault) -> Response:
+        application = self.application
         if fault.kind is FaultKind.STATUS:
-            return self.application.fail(request, fault.status).with_headers(fault.headers)
+            failure = application.fail(request, fault.status)
+            return application.stamp(request, failure, ()).with_headers(fault.headers)
         if fault.kind is FaultKind.RATE_LIMITED:
-            limit = RateLimit(name="injected", limit=1, kind=LimitKind.FIXED)
+            limit = self._limit_for(request)
             decision = Decision(limit, is_allowed=False, remaining=0, reset_s=fault.seconds)
-            refusal = self.application.refuse(request, decision)
-            stamped = self.application.stamp(request, refusal, (decision,))
-            return stamped.with_headers(fault.headers)
-        return response
+            refusal = application.refuse(request, decision)
+            return application.stamp(request, refusal, (decision,)).with_headers(fault.headers)
+        return _EMPTY
+
+    def _limit_for(self, request: Request) -> RateLimit:
+        """Name the limit that a refusal by order speaks of: one that the API documents."""
+        group = self.application.group(request)
+        documented = self.application.limits()
+        return next((limit for limit in documented if limit.group in ("", group)), _INJECTED)
 
     def _delay_s(self, now_s: float) -> float:
         delay_s = 0.0 if self._latency is None else self._latency.draw(self._source)

@@ -139,8 +139,10 @@ class Upstream:
         Raises:
             UpstreamError: the application raised an exception while it served.
         """
-        crash = self.statistics().crash if self.is_alive else ""
-        self._end()
+        try:
+            crash = self.statistics().crash if self.is_alive else ""
+        finally:
+            self._end()
         if crash:
             raise UpstreamError(self._name, f"its application crashed:\n{crash}")
 

@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._buffer += data
         if self._pending is None:
             self._proceed()
-        elif len(self._buffer) > MAX_UNREAD_BYTES:
+        elif len(self._buffer) > MAX_UNREAD_BYTES and self._transport.is_reading():
             self._transport.pause_reading()
 
     def _proceed(self) -> None:
@@ -74,18 +74,19 @@ class Connection(asyncio.Protocol):
                 return
             if request is None:
                 self._wait_for_more()
-                return
+                break
             self._told_to_continue = False
             if request.path.startswith(CONTROL_PREFIX):
                 self._transport.write(render_response(control(self._engine, request)))
             else:
                 self._serve(request)
+        if self._pending is None and not self._transport.is_reading():
+            self._transport.resume_reading()
 
     def _wait_for_more(self) -> None:
         if not self._told_to_continue and wants_continue(self._buffer):
             self._told_to_continue = True
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._transport.resume_reading()
 
     def _serve(self, request: Request) -> None:
         answer = self._pending = self._engine.arrive(request)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,6 +133,15 @@ def test_a_refusal_by_order_tells_how_long_to_wait(
     assert upstream.hits()[0].is_limited is False
 
 
+def test_a_refusal_by_order_speaks_of_a_limit_that_the_api_documents(client: httpx.Client) -> None:
+    with start_upstream("benchmarks.upstreams.stripe:create") as upstream:
+        upstream.inject(Fault(kind=FaultKind.RATE_LIMITED))
+        answer = client.get(f"{upstream.url}/v1/customers")
+    assert answer.status_code == 429
+    assert answer.headers["stripe-rate-limited-reason"] == "global-rate"
+    assert answer.headers["request-id"].startswith("req_")
+
+
 def test_a_slow_body_comes_whole_and_late(upstream: Upstream, client: httpx.Client) -> None:
     upstream.inject(Fault(kind=FaultKind.SLOW_BODY, seconds=0.1))
     start_s = time.monotonic()
@@ -163,6 +173,27 @@ def test_requests_do_not_wait_for_each_others_latency(upstream: Upstream) -> Non
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
         _eventually(lambda: upstream.statistics().in_flight == 8)
     _eventually(lambda: upstream.statistics().in_flight == 0)
+
+
+def test_much_that_is_sent_ahead_is_answered_all_the_same(upstream: Upstream) -> None:
+    count = 5000
+    with socket.create_connection(("127.0.0.1", upstream.port)) as connection:
+        upstream.set_latency(Latency(mean_s=0.05))
+        request = b"GET / HTTP/1.1\r\nx-filler: " + b"x" * 100 + b"\r\n\r\n"
+        connection.sendall(request)
+        _eventually(lambda: upstream.statistics().in_flight == 1)
+        upstream.set_latency(None)
+        sender = threading.Thread(target=connection.sendall, args=(request * (count - 1),))
+        sender.start()
+        answer = b'{"ok":true}'
+        seen = 0
+        rest = b""
+        while seen < count:
+            pieces = (rest + connection.recv(65536)).split(answer)
+            seen += len(pieces) - 1
+            rest = pieces[-1]
+        sender.join()
+    assert upstream.statistics().hits == count
 
 
 # --- limits ---------------------------------------------------------------------------------------
