@@ -43,6 +43,14 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A frozen value that decodes strictly."""
 
 
+def _check_finite(value: msgspec.Struct, *names: str) -> None:
+    """Refuse what JSON has no number for: it would be written as null."""
+    for name in names:
+        number = getattr(value, name)
+        if number is not None and not math.isfinite(number):
+            raise ValueError(f"{name} must be finite")
+
+
 # --- what was measured -------------------------------------------------------------------------
 
 
@@ -65,6 +73,9 @@ class Environment(_Value, frozen=True, kw_only=True):
     load_1min: float | None = None
     perfgate: str = ""
     pytest_benchmark: str = ""
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "load_1min")
 
     @property
     def key(self) -> str:
@@ -140,6 +151,7 @@ class ProcessRun(_Value, frozen=True, kw_only=True):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be a positive, finite number of seconds")
+        _check_finite(self, "iqr_s", "p90_s", "p95_s", "p99_s")
         for name, value in self.metrics.items():
             if not math.isfinite(value):
                 raise ValueError(f"metric {name!r} must be finite")
@@ -162,6 +174,8 @@ class Benchmark(_Value, frozen=True, kw_only=True):
             raise ValueError("a benchmark needs an id")
         if not self.runs and self.failure is None:
             raise ValueError(f"{self.id}: neither a run nor a failure")
+        if self.runs and self.failure is not None:
+            raise ValueError(f"{self.id}: both runs and a failure")
 
 
 class Results(_Value, frozen=True, kw_only=True):
@@ -203,6 +217,9 @@ class Baseline(_Value, frozen=True, kw_only=True):
     cpu: str
     reason: str
 
+    def __post_init__(self) -> None:
+        _check_finite(self, "low_s", "median_s", "spread")
+
 
 class BaselineEdit(_Value, frozen=True, kw_only=True):
     """A baseline line that this change itself adds, edits or removes (new is None)."""
@@ -224,6 +241,13 @@ class PairedSamples(_Value, frozen=True, kw_only=True):
     """Fresh pairs; only these may turn a benchmark red. Empty where exploring settled it."""
     reference_s: float | None = None
     """Median time of the reference, for people and for the floor."""
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "reference_s")
+        if not self.explore:
+            raise ValueError("pairs without an estimate")
+        if not all(map(math.isfinite, (*self.explore, *self.confirm))):
+            raise ValueError("estimates must be finite")
 
 
 class Evidence(_Value, frozen=True, kw_only=True):
@@ -296,10 +320,8 @@ class Comparison(_Value, frozen=True, kw_only=True):
     candidate_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("log_ratio", "low", "high", "smallest_findable"):
-            value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"{name} must be finite; an unbounded end is None")
+        _check_finite(self, "log_ratio", "low", "high", "p_value", "smallest_findable")
+        _check_finite(self, "reference_s", "candidate_s")
 
 
 class Reason(enum.Enum):
@@ -336,6 +358,9 @@ class LimitBreach(_Value, frozen=True, kw_only=True):
     expression: str
     measured: float | None
 
+    def __post_init__(self) -> None:
+        _check_finite(self, "measured")
+
 
 class Judgement(_Value, frozen=True, kw_only=True):
     """The verdict on one benchmark with every number that it rests on."""
@@ -354,12 +379,16 @@ class Judgement(_Value, frozen=True, kw_only=True):
     edit: BaselineEdit | None = None
     breaches: tuple[LimitBreach, ...] = ()
     message: str = ""
-    """Text from the benchmark (an exception) or of a waiver; never trusted as markup."""
+    """Text from the benchmark (an exception), of a waiver, or the other file's CPU; never trusted
+    as markup."""
     waiver_expires: str = ""
     similar: str = ""
     """For NEW and MISSING: the counterpart it was probably renamed from or to."""
     path: str = ""
     line: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "threshold", "floor_s", "candidate_s")
 
 
 class NoteKind(enum.Enum):
@@ -370,7 +399,7 @@ class NoteKind(enum.Enum):
     OTHER_ENVIRONMENT = "other-environment"
     DIRTY = "dirty"
     SHIFTED = "shifted"
-    """The whole run is faster or slower than its reference."""
+    """Nearly every benchmark of the run moved the same way."""
     REFERENCE_DROPPED = "reference-dropped"
     """The approved code could not be had."""
     REFERENCE_FAILED = "reference-failed"
@@ -379,8 +408,6 @@ class NoteKind(enum.Enum):
     """Old code ran, but not with all that it had then: packages, files outside git."""
     NO_REPOSITORY = "no-repository"
     BUDGET = "budget"
-    DIFFERENT_OPTIONS = "different-options"
-    """Timer, gc or iterations differ between the two sides."""
     UNPINNED = "unpinned"
 
 
@@ -409,3 +436,6 @@ class Report(_Value, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
     exit_status: int
     duration_s: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "duration_s")

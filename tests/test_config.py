@@ -33,6 +33,7 @@ threshold = "10%"
 false_alarms = "2%"
 floor = "2us"
 budget = "5m"
+timeout = "30s"
 new = "fail"
 undecided = "warn"
 drift = "fail"
@@ -71,7 +72,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     config = _load(tmp_path, FULL)
     assert config.file == tmp_path / "pyproject.toml"
     assert (config.threshold, config.false_alarms) == (0.1, 0.02)
-    assert (config.floor_s, config.budget_s) == (2e-6, 300.0)
+    assert (config.floor_s, config.budget_s, config.timeout_s) == (2e-6, 300.0, 30.0)
     assert (config.new, config.undecided, config.drift) == (
         NewPolicy.FAIL,
         UndecidedPolicy.WARN,
@@ -130,6 +131,7 @@ def test_without_settings_the_defaults_hold(tmp_path: Path, text: str) -> None:
         pytest.param('"2%"', '"51%"', 'false_alarms: "51%" is out of range', id="alarms"),
         pytest.param('"2us"', '"2"', 'floor: "2" has no unit', id="floor-without-unit"),
         pytest.param('"5m"', '"0"', 'budget: "0" leaves no time', id="no-budget"),
+        pytest.param('"30s"', '"5ms"', 'timeout: "5ms" is too short', id="no-timeout"),
         pytest.param('"warn"', '"wran"', 'undecided: must be one of "fail", "warn"', id="policy"),
         pytest.param('"warn"', "true", "undecided: must be one of", id="policy-boolean"),
         pytest.param('"warn"', "[]", "undecided: must be one of", id="policy-list"),

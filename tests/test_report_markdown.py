@@ -1,9 +1,9 @@
 import re
 from html.parser import HTMLParser
 
-import cmarkgfm  # type: ignore[import-untyped]  # it has no type information
+import cmarkgfm
 import pytest
-from cmarkgfm.cmark import Options  # type: ignore[import-untyped]  # as above
+from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

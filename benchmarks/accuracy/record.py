@@ -89,6 +89,7 @@ class Workshop:
             source_paths=source_layout(self.reference).paths,
             processes=1,
             seed=1,
+            timeout_s=120,
         )
         return tuple(place.id for place in collect_suites(plan)["all"].benchmarks)
 

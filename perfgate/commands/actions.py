@@ -1,5 +1,7 @@
 """What a GitHub Actions job shows of a report: annotations and the job summary."""
 
+from pathlib import Path
+
 from perfgate.github.actions import (
     SUMMARY_BUDGET_CHARS,
     Annotation,
@@ -12,12 +14,13 @@ from perfgate.report.markdown import render_markdown
 from perfgate.report.text import plain
 from perfgate.report.view import Level, build_view
 
-__all__ = ["annotation_lines", "summary"]
+__all__ = ["annotation_lines", "append_summary"]
 
 
 def annotation_lines(report: Report) -> tuple[str, ...]:
     """Return workflow commands for what went wrong, the worst first."""
-    rows = [row for section in build_view(report).sections for row in section.rows]
+    view = build_view(report, longest_folded=0)  # what passed is not annotated
+    rows = [row for section in view.sections for row in section.rows]
     return annotations(
         [
             Annotation(
@@ -33,7 +36,12 @@ def annotation_lines(report: Report) -> tuple[str, ...]:
     )
 
 
-def summary(report: Report, used_bytes: int) -> str:
-    """Return Markdown for a job summary that already holds some bytes."""
+def append_summary(report: Report, path: Path) -> None:
+    """Append Markdown to a job summary, which other commands of the step may have begun.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     markdown = render_markdown(report, budget_chars=SUMMARY_BUDGET_CHARS)
-    return job_summary(markdown, used_bytes=used_bytes)
+    with path.open("ab") as file:
+        file.write(job_summary(markdown, used_bytes=file.tell()).encode())

@@ -26,7 +26,6 @@ __all__ = ["THRESHOLDS", "Advice", "Calibration", "calibrate", "record"]
 
 THRESHOLDS: Final = (0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
 """What is tried as a threshold, smallest first."""
-_TIMEOUT_S: Final = 120.0
 _DRAWS: Final = 200
 _POWER: Final = 0.95
 _MOST_BENCHMARKS: Final = 0.95
@@ -160,6 +159,7 @@ def record(config: Config, names: tuple[str, ...], machine: Machine, *, pairs: i
             source_paths=candidate.source_paths,
             processes=1,
             seed=machine.seed,
+            timeout_s=config.timeout_s,
         )
     )
     places = {
@@ -172,7 +172,7 @@ def record(config: Config, names: tuple[str, ...], machine: Machine, *, pairs: i
         files=tuple(path for suite in suites for path in suite.files),
         benchmarks=tuple(places),
         environ=machine.environ,
-        timeout_s=_TIMEOUT_S,
+        timeout_s=config.timeout_s,
         rounds=config.rounds,
     )
     collected_s = time.monotonic()

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
@@ -41,9 +40,6 @@ from perfgate.model import (
 )
 
 __all__ = ["CheckOptions", "Paired", "check"]
-
-_TIMEOUT_S: Final = 120.0
-"""For one answer of one process; the budget ends the run as a whole."""
 
 
 class Paired(enum.Enum):
@@ -112,8 +108,9 @@ def _by_numbers(
     machine: Machine,
     repository: Repository | None,
 ) -> Report:
+    # Before measuring: a damaged file is told at once.
+    approved = _approved(config, describe_environment(""), repository, None)
     results = measure(config, options.suites, machine, processes=config.processes)
-    approved = _approved(config, results.environment, repository, None)
     notes = [] if repository else [Note(kind=NoteKind.NO_REPOSITORY)]
     notes += _hardware_notes(approved, results)
     evidence = tuple(
@@ -184,7 +181,8 @@ def _approved(
     return _Approved(
         baselines=lines,
         edits=edits,
-        commits=commits,
+        # What this change itself approves is the candidate's own code: nothing to compare with.
+        commits={name: commit for name, commit in commits.items() if name not in edits},
         environment=other,
     )
 
@@ -224,7 +222,7 @@ def _by_pairs(
         job = _job(config, machine, trees, collections, approved, reference, deadline_s)
         pairing = measure_pairs(job, config, machine.progress)
     benchmarks = (*pairing.benchmarks(job), *_broken(collections))
-    if not benchmarks:
+    if not benchmarks and not pairing.out_of_budget:
         raise UndecidedError(
             "nothing was measured: no test in the suites uses the benchmark fixture"
         )
@@ -236,7 +234,10 @@ def _by_pairs(
             pairs=pairing.samples(name, job) if name in job.references else (),
             is_out_of_budget=name in pairing.out_of_budget,
         )
-        for name, suite in _everything(benchmarks, approved, suites).items()
+        for name, suite in (
+            _everything(benchmarks, approved, suites)
+            | {name: job.suites[name] for name in pairing.out_of_budget}
+        ).items()
     )
     report = finished_report(
         evidence,
@@ -261,6 +262,7 @@ def _collect(config: Config, suites: tuple[Suite, ...], machine: Machine) -> dic
             source_paths=side.source_paths,
             processes=1,
             seed=machine.seed,
+            timeout_s=config.timeout_s,
         )
     )
 
@@ -305,7 +307,7 @@ def _job(  # noqa: PLR0913, PLR0917 - private, called once
         files=trees.paths,
         environ=machine.environ,
         commits=trees.commits(),
-        timeout_s=_TIMEOUT_S,
+        timeout_s=config.timeout_s,
         rounds=config.rounds,
         deadline_s=deadline_s,
         seed=machine.seed,

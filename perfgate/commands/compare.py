@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from perfgate.baselines.store import load_baselines, nearest_environment, parse_baselines
+from perfgate.commands.selection import check_complete, with_own_suites
 from perfgate.config import Config
 from perfgate.errors import UndecidedError, UsageError
-from perfgate.gate import exit_status, fails_on, judge
+from perfgate.gate import exit_status, fails_on, judge, shift_note
 from perfgate.git import open_repository
 from perfgate.model import (
     Baseline,
@@ -36,11 +37,14 @@ def compare(
     Raises:
         InputFileError: a file cannot be read.
         UsageError: ``against`` is no file, folder or revision.
+        ConfigError: a configured suite matches no file.
         UndecidedError: there is nothing to compare with.
     """
-    results = read_results(current)
+    results = with_own_suites(read_results(current), config)
     if against is not None and Path(against).is_file():
-        return _against_file(results, read_results(Path(against)), config)
+        other = with_own_suites(read_results(Path(against)), config)
+        return _against_file(results, other, config)
+    check_complete(results, current)
     if against is None or Path(against).is_dir():
         folder = config.root / "baselines" if against is None else Path(against)
         return against_baselines(results, _from_folder(folder, results), config)
@@ -48,7 +52,7 @@ def compare(
 
 
 def _against_file(results: Results, other: Results, config: Config) -> Report:
-    theirs = {benchmark.id: benchmark for benchmark in other.benchmarks}
+    theirs = {one.id: one for one in other.benchmarks if one.failure is None}
     mine, reference = results.environment.cpu_model, other.environment.cpu_model
     other_cpu = reference if mine and reference and mine != reference else ""
     order = dict.fromkeys([*(one.id for one in results.benchmarks), *theirs])
@@ -155,6 +159,7 @@ def finished_report(
     judgements = judge(evidence, results, config, is_default_branch=is_default_branch)
     failing = fails_on(config, is_default_branch=is_default_branch)
     undecided_fails = config.undecided.value == "fail"
+    shift = shift_note(judgements)
     return Report(
         evidence=tuple(evidence),
         results=results,
@@ -162,6 +167,6 @@ def finished_report(
         is_default_branch=is_default_branch,
         fails_on=failing,
         undecided_fails=undecided_fails,
-        notes=tuple(notes),
+        notes=(*notes, shift) if shift else tuple(notes),
         exit_status=exit_status(judgements, failing, undecided_fails=undecided_fails),
     )

@@ -1,70 +1,142 @@
 """``perfgate init``: settings, a first suite and a workflow; what exists is never changed."""
 
+import tomllib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from perfgate.errors import UsageError
+import msgspec
+
+from perfgate.commands.output import write_file
+from perfgate.errors import ConfigError, UsageError
 
 __all__ = ["initialise"]
 
-_FILES: Final = (
-    ("first_suite.py.txt", "benchmarks/test_first.py"),
-    ("perfgate.yml.txt", ".github/workflows/perfgate.yml"),
-)
+_SUITE: Final = "benchmarks/test_first.py"
+_WORKFLOW: Final = ".github/workflows/perfgate.yml"
 _TABLE: Final = "[tool.perfgate]"
+_IGNORED: Final = ".perfgate/"
+_NO_PACKAGES: Final = ("benchmarks", "docs", "examples", "test", "tests", "tools")
+_NO_MODULES: Final = ("conftest.py", "dodo.py", "fabfile.py", "noxfile.py", "setup.py", "tasks.py")
+
+
+class _BuildSystem(msgspec.Struct, frozen=True):
+    backend: str = msgspec.field(default="", name="build-backend")
+
+
+class _Tool(msgspec.Struct, frozen=True):
+    setuptools: dict[str, object] = {}
+
+
+class _Packaging(msgspec.Struct, frozen=True):
+    """What of pyproject.toml says how a project is built."""
+
+    project: dict[str, object] | None = None
+    build_system: _BuildSystem = msgspec.field(default_factory=_BuildSystem, name="build-system")
+    tool: _Tool = msgspec.field(default_factory=_Tool)
 
 
 def initialise(root: Path) -> Iterator[str]:
     """Write what is missing into a project; yield a line for each file.
 
     Raises:
+        ConfigError: pyproject.toml cannot be read, so that nothing can be added to it.
         UsageError: a file cannot be written.
     """
     yield _settings(root / "pyproject.toml")
-    has_suites = any((root / "benchmarks").glob("*.py"))
-    for template, target in _FILES:
-        if target.startswith("benchmarks") and has_suites:
-            yield "benchmarks: has suites already"
-            continue
-        yield _create(root / target, _template(template), target)
+    if any((root / "benchmarks").glob("*.py")):
+        yield "benchmarks: has suites already"
+    else:
+        yield _create(root / _SUITE, "first_suite.py.txt", _SUITE)
+    yield _create(root / _WORKFLOW, "perfgate.yml.txt", _WORKFLOW)
     yield _ignore(root / ".gitignore")
+    yield from _packaging(root)
     yield 'next: perfgate update-baselines --reason "first numbers", and commit what it wrote'
 
 
-def _template(name: str) -> str:
-    return resources.files("perfgate.commands").joinpath("templates", name).read_text("utf-8")
+def _template(name: str) -> bytes:
+    return resources.files("perfgate.commands").joinpath("templates", name).read_bytes()
 
 
 def _settings(path: Path) -> str:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if any(line.strip() == _TABLE for line in text.splitlines()):
+    old = _content(path)
+    tool = _parsed(path, old).get("tool", {})
+    if isinstance(tool, dict) and "perfgate" in tool:
         return f"{path.name}: has {_TABLE} already"
-    gap = "\n" if text else ""
-    _write(path, text + gap + _template("settings.toml.txt"))
-    return f"{path.name}: {'added' if text else 'written with'} {_TABLE}"
+    new = _appended(old, _template("settings.toml.txt"), gap=bool(old))
+    try:
+        _parsed(path, new)
+    except ConfigError as error:  # such as an inline table: tool = {...}
+        raise ConfigError(path, "tool", f"cannot be extended; add {_TABLE} by hand") from error
+    write_file(path, new)
+    return f"{path.name}: {'added' if old else 'written with'} {_TABLE}"
+
+
+def _parsed(path: Path, content: bytes) -> dict[str, object]:
+    try:
+        return tomllib.loads(content.decode())
+    except ValueError as error:  # not UTF-8, or no TOML
+        raise ConfigError(path, "", f"no valid TOML: {error}") from error
 
 
 def _ignore(path: Path) -> str:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if ".perfgate/" in text.splitlines():
-        return f"{path.name}: ignores .perfgate/ already"
-    gap = "\n" if text and not text.endswith("\n") else ""
-    _write(path, f"{text}{gap}.perfgate/\n")
-    return f"{path.name}: ignores .perfgate/ now"
+    old = _content(path)
+    if _IGNORED in old.decode(errors="replace").splitlines():
+        return f"{path.name}: ignores {_IGNORED} already"
+    write_file(path, _appended(old, f"{_IGNORED}\n".encode(), gap=False))
+    return f"{path.name}: ignores {_IGNORED} now"
 
 
-def _create(path: Path, text: str, name: str) -> str:
+def _packaging(root: Path) -> Iterator[str]:
+    """Warn where setuptools finds packages by itself: it would take baselines/ for one.
+
+    Then it refuses to install a project with packages in its top folder, and leaves out modules
+    (setuptools.pypa.io, "Package Discovery", flat-layout).
+    """
+    path = root / "pyproject.toml"
+    try:
+        settings = msgspec.convert(_parsed(path, _content(path)), _Packaging)
+    except msgspec.ValidationError:  # whoever builds it will say more
+        return
+    backend = settings.build_system.backend or "setuptools"
+    own = settings.tool.setuptools
+    is_found = "packages" not in own and "py-modules" not in own
+    if settings.project is None or not backend.startswith("setuptools") or not is_found:
+        return
+    packages = sorted(file.parent.name for file in root.glob("*/__init__.py"))
+    packages = [name for name in packages if name not in _NO_PACKAGES]
+    modules = sorted(file.stem for file in root.glob("*.py") if file.name not in _NO_MODULES)
+    if packages:
+        names = ", ".join(f'"{name}*"' for name in packages)
+        advice = f"[tool.setuptools.packages.find] include = [{names}]"
+    elif modules:
+        names = ", ".join(f'"{name}"' for name in modules)
+        advice = f"[tool.setuptools] py-modules = [{names}]"
+    else:
+        return
+    yield f"{path.name}: setuptools would take baselines/ for a package; add {advice}"
+
+
+def _create(path: Path, template: str, name: str) -> str:
     if path.exists():
         return f"{name}: exists already"
-    _write(path, text)
+    write_file(path, _template(template))
     return f"{name}: written"
 
 
-def _write(path: Path, text: str) -> None:
+def _content(path: Path) -> bytes:
+    """Return what a file holds; nothing where it does not exist."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _appended(old: bytes, new: bytes, *, gap: bool) -> bytes:
+    """Add lines at the end with the line ends of what is there, every byte of which stays."""
+    end = b"\r\n" if b"\r\n" in old else b"\n"
+    between = (b"" if not old or old.endswith(b"\n") else end) + (end if gap else b"")
+    return old + between + new.replace(b"\r\n", b"\n").replace(b"\n", end)

@@ -1,37 +1,104 @@
 """``perfgate merge``: shards and matrix legs of one change in one report."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
-from perfgate.errors import InputFileError, UndecidedError
+from perfgate.commands.selection import missing_shards
+from perfgate.errors import InputFileError, UndecidedError, UsageError
 from perfgate.gate import exit_status
 from perfgate.model import Evidence, Judgement, Report, Results
+from perfgate.readers.document import decode, read_document
+from perfgate.readers.files import read_results
+from perfgate.report.document import decode_report
 
-__all__ = ["merge_reports"]
+__all__ = ["merge_files", "merge_reports", "merge_results"]
 
 
-def merge_reports(legs: Sequence[tuple[str, Report]], *, expected: int | None) -> Report:
+class _Kind(msgspec.Struct, frozen=True):
+    judgements: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def merge_files(sources: Sequence[Path], *, expected: int | None) -> Report | Results:
+    """Combine reports to a report, or results to results.
+
+    Raises:
+        InputFileError: a file cannot be read, or does not belong to the others.
+        UsageError: a file is named twice, there are more than expected, or both kinds.
+        UndecidedError: a leg is missing.
+    """
+    _check_count(sources, expected)
+    reports: list[tuple[str, Report]] = []
+    results: list[tuple[str, Results]] = []
+    for source in sources:
+        data = read_document(source)
+        if data.lstrip().startswith(b"{") and decode(source, data, _Kind).judgements:
+            reports.append((str(source), decode_report(data, str(source))))
+        else:
+            results.append((str(source), read_results(source)))
+    if reports and results:
+        raise UsageError(
+            f"{reports[0][0]} is a report and {results[0][0]} holds results: merge one kind"
+        )
+    return merge_reports(reports) if reports else merge_results(results)
+
+
+def _check_count(sources: Sequence[Path], expected: int | None) -> None:
+    if len({source.resolve() for source in sources}) < len(sources):
+        raise UsageError("a file is named twice")
+    if expected is not None and len(sources) < expected:
+        raise UndecidedError(f"{len(sources)} legs where {expected} were expected: one is missing")
+    if expected is not None and len(sources) > expected:
+        raise UsageError(f"{len(sources)} legs where --expect says {expected}")
+
+
+def merge_results(legs: Sequence[tuple[str, Results]]) -> Results:
+    """Combine the results of shards, each with the name of its file.
+
+    Where the shards ran on different CPU models the whole has none, so that its numbers are
+    compared with nothing that depends on it.
+
+    Raises:
+        UndecidedError: a shard is missing.
+        InputFileError: they are of different environments or commits, or hold the same benchmark.
+    """
+    first_source, first = legs[0]
+    _check_commits([(source, leg.revision.commit) for source, leg in legs])
+    for source, leg in legs:
+        if leg.environment.key != first.environment.key:
+            problem = f"is of {leg.environment.key}, and {first_source} of {first.environment.key}"
+            raise InputFileError(source, "environment", f"{problem}: merge their reports instead")
+    _check_distinct([(source, one.id) for source, leg in legs for one in leg.benchmarks])
+    names = tuple(name for source, leg in legs for name in leg.legs or (source,))
+    missing = missing_shards(names)
+    if missing:
+        raise UndecidedError(f"{', '.join(missing)}: missing, while {', '.join(names)} is here")
+    environment = first.environment
+    if len({leg.environment.cpu_model for _, leg in legs}) > 1:
+        environment = msgspec.structs.replace(environment, cpu_model="")
+    return msgspec.structs.replace(
+        first,
+        environment=environment,
+        benchmarks=tuple(one for _, leg in legs for one in leg.benchmarks),
+        legs=names,
+    )
+
+
+def merge_reports(legs: Sequence[tuple[str, Report]]) -> Report:
     """Combine reports, each with the name of its file.
 
-    Legs in different environments keep their benchmarks apart by the environment's name; shards of
+    Legs in different environments keep their benchmarks apart by the environment's name; legs of
     one environment must not hold the same benchmark twice.
 
     Raises:
-        UndecidedError: a leg is missing.
         InputFileError: legs are of different commits, or hold the same benchmark.
     """
-    if expected is not None and len(legs) != expected:
-        raise UndecidedError(f"{len(legs)} legs where {expected} were expected: one is missing")
-    first_source, first = legs[0]
-    for source, leg in legs[1:]:
-        if leg.results.revision.commit != first.results.revision.commit:
-            raise InputFileError(
-                source, "results.revision.commit", f"is not that of {first_source}"
-            )
+    _, first = legs[0]
+    _check_commits([(source, leg.results.revision.commit) for source, leg in legs])
     keys = {leg.results.environment.key for _, leg in legs}
     named = [(source, _named(leg) if len(keys) > 1 else leg) for source, leg in legs]
-    _check_distinct(named)
+    _check_distinct([(source, one.benchmark) for source, leg in named for one in leg.judgements])
     judgements = tuple(one for _, leg in named for one in leg.judgements)
     failing = tuple(dict.fromkeys(verdict for _, leg in named for verdict in leg.fails_on))
     undecided_fails = any(leg.undecided_fails for _, leg in named)
@@ -83,11 +150,18 @@ def _renamed_judgement(judgement: Judgement, suffix: str) -> Judgement:
     return msgspec.structs.replace(judgement, benchmark=judgement.benchmark + suffix)
 
 
-def _check_distinct(legs: Sequence[tuple[str, Report]]) -> None:
+def _check_commits(legs: Sequence[tuple[str, str]]) -> None:
+    first_source, first = legs[0]
+    for source, commit in legs:
+        if commit != first:
+            mine, theirs = (one[:10] or "(unknown)" for one in (commit, first))
+            problem = f"is of the commit {mine}, and {first_source} of {theirs}"
+            raise InputFileError(source, "", problem)
+
+
+def _check_distinct(benchmarks: Sequence[tuple[str, str]]) -> None:
     owners: dict[str, str] = {}
-    for source, leg in legs:
-        for judgement in leg.judgements:
-            if judgement.benchmark in owners:
-                other = owners[judgement.benchmark]
-                raise InputFileError(source, judgement.benchmark, f"is in {other} as well")
-            owners[judgement.benchmark] = source
+    for source, benchmark in benchmarks:
+        if benchmark in owners:
+            raise InputFileError(source, benchmark, f"is in {owners[benchmark]} as well")
+        owners[benchmark] = source

@@ -1,5 +1,6 @@
 """Explore, then confirm: which pairs `perfgate check` measures, and of what."""
 
+import enum
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from perfgate.config import Config
-from perfgate.gate import is_left
+from perfgate.gate import is_left, is_left_faster
 from perfgate.measure.lockstep import GroupOutcome, GroupPlan, Side, measure_groups
 from perfgate.measure.process import Progress, place_outcomes
 from perfgate.measure.worker import CollectedBenchmark
@@ -18,6 +19,9 @@ __all__ = ["EXPLORE_PAIRS", "PairJob", "Pairing", "References", "measure_pairs"]
 
 EXPLORE_PAIRS: Final = 4
 """Even, so that two pairs at once fill two cores."""
+_SURE_SHARE: Final = 0.7
+"""Of the time left, what benchmarks may need by the time that exploring took."""
+_SMALLEST_COST_S: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +124,20 @@ class Pairing:
         )
 
 
+class _Stage(enum.IntEnum):
+    """What a group of pairs is for; each stage has hash seeds of its own."""
+
+    EXPLORING = 0
+    CONFIRMING_SLOWER = 1
+    CONFIRMING_FASTER = 2
+
+
 def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
     """Explore every benchmark, then confirm with fresh pairs what is left.
 
-    The number of confirming pairs follows from how many comparisons are left, before any of them
-    is measured. Those that look slowest come first, so that the budget ends among the others.
+    The number of confirming pairs follows from how many benchmarks are left, before any of them
+    is measured. Those that look slowest come first, and those that look faster come last and with
+    a number of their own, so that the budget ends among what matters least.
 
     Raises:
         MeasurementError: the candidate's processes could not start.
@@ -132,24 +145,42 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
     """
     pairing = Pairing()
     names = list(job.references)
-    _measure(job, names, pairing, progress, pairs=EXPLORE_PAIRS, is_confirming=False)
+    start_s = time.monotonic()
+    _measure(job, names, pairing, progress, pairs=EXPLORE_PAIRS, stage=_Stage.EXPLORING)
     pairing.out_of_budget |= {name for name in names if _is_short(pairing, name, job)}
-    left = {name: worst for name in names if (worst := _worst_left(name, job, pairing, config))}
-    if left:
-        tests = sum(len(job.references[name].sides) for name in left)
-        pairs = config.pairs or pairs_needed(tests, config.false_alarms)
-        ordered = sorted(left, key=lambda name: -left[name])
-        _measure(job, ordered, pairing, progress, pairs=pairs, is_confirming=True)
+    slower = _left_slower(names, job, pairing, config)
+    faster = [name for name in _left_faster(names, job, pairing, config) if name not in slower]
+    if slower:
+        pairs = config.pairs or pairs_needed(len(slower), config.false_alarms)
+        cost_s = (time.monotonic() - start_s) / (EXPLORE_PAIRS * len(names)) * pairs
+        waiting = slower
+        while waiting and time.monotonic() < job.deadline_s:
+            count = _affordable(job.deadline_s - time.monotonic(), cost_s)
+            now, waiting = waiting[:count], waiting[count:]
+            stage = _Stage.CONFIRMING_SLOWER
+            _measure(job, now, pairing, progress, pairs=pairs, stage=stage)
         pairing.out_of_budget |= {
             name
-            for name in left
+            for name in slower
             if name not in pairing.failures
             and any(
                 len(pairing.confirm.get((name, reference), ())) < pairs
                 for reference, _ in pairing.estimates(name)
             )
         }
+    if faster:  # an improvement that the budget cuts off is none, and no doubt either
+        pairs = config.pairs or pairs_needed(len(faster), config.false_alarms)
+        stage = _Stage.CONFIRMING_FASTER
+        _measure(job, faster, pairing, progress, pairs=pairs, stage=stage)
     return pairing
+
+
+def _affordable(left_s: float, cost_s: float) -> int:
+    """Return how many benchmarks can be confirmed to their last pair, at least one.
+
+    All that are confirmed together have as many pairs when the time is up: too few each.
+    """
+    return max(1, int(_SURE_SHARE * left_s / max(cost_s, _SMALLEST_COST_S)))
 
 
 def _is_short(pairing: Pairing, name: str, job: PairJob) -> bool:
@@ -159,15 +190,37 @@ def _is_short(pairing: Pairing, name: str, job: PairJob) -> bool:
     return measured < EXPLORE_PAIRS
 
 
-def _worst_left(name: str, job: PairJob, pairing: Pairing, config: Config) -> float | None:
-    """Return the largest effect of a benchmark that exploring did not settle; None: settled."""
-    if name in pairing.failures:
-        return None
-    threshold = config.rule_for(name, job.suites[name]).threshold
-    medians = [
-        median(values) for _, values in pairing.estimates(name) if is_left(values, threshold)
-    ]
-    return max(medians, default=None)
+def _left_slower(names: Sequence[str], job: PairJob, pairing: Pairing, config: Config) -> list[str]:
+    """Return the benchmarks that exploring did not settle, the slowest first."""
+    worst: dict[str, float] = {}
+    for name in names:
+        if name in pairing.failures:
+            continue
+        threshold = config.rule_for(name, job.suites[name]).threshold
+        medians = [
+            median(values) for _, values in pairing.estimates(name) if is_left(values, threshold)
+        ]
+        if medians:
+            worst[name] = max(medians)
+    return sorted(worst, key=lambda name: -worst[name])
+
+
+def _left_faster(
+    names: Sequence[str], job: PairJob, pairing: Pairing, config: Config
+) -> Iterator[str]:
+    """Yield the benchmarks that look faster than what was approved, else than the merge base."""
+    for name in names:
+        if name in pairing.failures or name in pairing.out_of_budget:
+            continue
+        references = job.references[name]
+        threshold = config.rule_for(name, job.suites[name]).threshold
+        explored = [
+            pairing.explore[name, side.name]
+            for side in (references.approved, references.merge_base)
+            if side is not None and (name, side.name) in pairing.explore
+        ]
+        if explored and is_left_faster(explored[0], threshold):
+            yield name
 
 
 def _measure(
@@ -177,7 +230,7 @@ def _measure(
     progress: Progress,
     *,
     pairs: int,
-    is_confirming: bool,
+    stage: _Stage,
 ) -> None:
     for references, members in _by_references(job, names):
         if time.monotonic() >= job.deadline_s:
@@ -191,9 +244,9 @@ def _measure(
             rounds=job.rounds,
             deadline_s=job.deadline_s,
         )
-        seed = job.seed * 2 + is_confirming  # fresh hash seeds for confirming
+        seed = job.seed * len(_Stage) + stage
         for outcomes in measure_groups(plan, groups=pairs, seed=seed, progress=progress):
-            pairing.add(outcomes, is_confirming=is_confirming)
+            pairing.add(outcomes, is_confirming=stage is not _Stage.EXPLORING)
 
 
 def _by_references(job: PairJob, names: Iterable[str]) -> Iterator[tuple[References, list[str]]]:

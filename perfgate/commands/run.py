@@ -1,22 +1,32 @@
-"""``perfgate run``: measure suites in fresh processes, without judging."""
+"""``perfgate run``: get results by measuring, or from files, without judging."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from perfgate.baselines.store import load_baselines
-from perfgate.commands.selection import Shard, select_suites, shard_of, suite_files
+from perfgate.commands.selection import (
+    Shard,
+    select_suites,
+    shard_name,
+    shard_of,
+    suite_files,
+    with_own_suites,
+)
 from perfgate.config import Config, check_limits
-from perfgate.errors import UndecidedError
+from perfgate.errors import InputFileError, UndecidedError, UsageError
 from perfgate.git import open_repository
 from perfgate.measure.environment import describe_environment
 from perfgate.measure.process import Progress, SuitePlan, collect_suites, measure_suites
 from perfgate.measure.references import current_revision
 from perfgate.measure.sources import source_layout
-from perfgate.model import Results, Revision
+from perfgate.model import Benchmark, Results, Revision
+from perfgate.readers.files import read_results
 
-__all__ = ["Machine", "measure", "revision_of"]
+__all__ = ["Machine", "measure", "revision_of", "take"]
 
 _SHARE_OF_A_BENCHMARK_S: Final = 0.1
 """What pytest-benchmark spends on a fast benchmark here, whatever one call of it takes."""
@@ -64,6 +74,7 @@ def measure(
         source_paths=source_layout(config.root).paths,
         processes=processes,
         seed=machine.seed,
+        timeout_s=config.timeout_s,
         selection=None,
     )
     if shard is not None:
@@ -71,14 +82,19 @@ def measure(
     measured = measure_suites(plan, machine.progress)
     if not measured.benchmarks:
         raise UndecidedError(
-            "nothing was measured: no test in the suites uses the benchmark fixture"
+            "nothing was measured: "
+            + (
+                f"there are too few benchmarks for {shard_name(shard)}"
+                if shard is not None
+                else "no test in the suites uses the benchmark fixture"
+            )
         )
     check_limits(config, measured.benchmarks)
     return Results(
         environment=describe_environment(measured.pytest_benchmark),
         revision=revision_of(config, machine),
         benchmarks=measured.benchmarks,
-        legs=(f"shard {shard[0]}/{shard[1]}",) if shard else (),
+        legs=(shard_name(shard),) if shard else (),
     )
 
 
@@ -92,3 +108,52 @@ def _shard(plan: SuitePlan, config: Config, shard: Shard) -> SuitePlan:
         for name, baseline in file.baselines.items()
     }
     return replace(plan, selection=shard_of(names, shard, durations_s))
+
+
+def take(sources: Sequence[Path], config: Config, names: tuple[str, ...]) -> Results:
+    """Read results that others measured; several files are processes of one run.
+
+    Raises:
+        InputFileError: a file cannot be read, or is of other hardware or code than the first.
+        UsageError: a name is no suite's, or a file is named twice.
+        UndecidedError: the files hold nothing of the suites.
+    """
+    wanted = {suite.name for suite in select_suites(config, names)} if names else None
+    read: dict[Path, Results] = {}
+    for source in sources:
+        if source.resolve() in read:
+            raise UsageError(f"--from {source}: named twice, and one process counts once")
+        found = with_own_suites(read_results(source), config)
+        if read:
+            _check_same_origin(source, found, sources[0], next(iter(read.values())))
+        read[source.resolve()] = found
+    parts = tuple(read.values())
+    benchmarks = tuple(one for one in _joined(parts) if wanted is None or one.suite in wanted)
+    if not benchmarks:
+        raise UndecidedError(f"{', '.join(map(str, sources))}: nothing of {', '.join(names)}")
+    legs = tuple(dict.fromkeys(leg for part in parts for leg in part.legs))
+    return msgspec.structs.replace(parts[0], benchmarks=benchmarks, legs=legs)
+
+
+def _check_same_origin(source: Path, found: Results, first: Path, other: Results) -> None:
+    facts = (
+        ("of", found.environment.key, other.environment.key),
+        ("from the CPU", found.environment.cpu_model, other.environment.cpu_model),
+        ("of the commit", found.revision.commit, other.revision.commit),
+    )
+    for what, mine, theirs in facts:
+        if mine != theirs:
+            problem = f"is {what} {mine or '(unknown)'}, and {first} is {what}"
+            raise InputFileError(source, "", f"{problem} {theirs or '(unknown)'}")
+
+
+def _joined(parts: Sequence[Results]) -> Iterator[Benchmark]:
+    """Yield each benchmark with the processes of all parts; one failure is a failure."""
+    same: dict[str, list[Benchmark]] = {}
+    for part in parts:
+        for benchmark in part.benchmarks:
+            same.setdefault(benchmark.id, []).append(benchmark)
+    for first, *others in same.values():
+        failure = next((one.failure for one in (first, *others) if one.failure), None)
+        runs = () if failure else tuple(run for one in (first, *others) for run in one.runs)
+        yield msgspec.structs.replace(first, runs=runs, failure=failure) if others else first

@@ -1,14 +1,32 @@
 """Which suites and benchmarks a command is about."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import msgspec
 
 from perfgate.config import Config, Suite, discover_suites
 from perfgate.errors import UndecidedError, UsageError
 from perfgate.measure.process import SuiteFiles
+from perfgate.model import Benchmark, Results
 
-__all__ = ["Shard", "cache_folder", "parse_shard", "select_suites", "shard_of", "suite_files"]
+__all__ = [
+    "Shard",
+    "cache_folder",
+    "check_complete",
+    "missing_shards",
+    "parse_shard",
+    "select_suites",
+    "shard_name",
+    "shard_of",
+    "suite_files",
+    "with_own_suites",
+]
+
+_SHARD_NAME: Final = re.compile(r"shard (?P<number>\d+)/(?P<count>\d+)")
 
 Shard = tuple[int, int]
 """Number of the shard, from 1, and how many there are."""
@@ -39,6 +57,56 @@ def select_suites(config: Config, names: Sequence[str]) -> tuple[Suite, ...]:
 def suite_files(suites: Iterable[Suite]) -> tuple[SuiteFiles, ...]:
     """Return the suites as measuring takes them."""
     return tuple(SuiteFiles(name=suite.name, files=suite.paths) for suite in suites)
+
+
+def with_own_suites(results: Results, config: Config) -> Results:
+    """Put benchmarks into the suites that the settings name; a file knows only paths.
+
+    Raises:
+        ConfigError: a configured path matches nothing.
+    """
+    if not config.suites:
+        return results
+    owners = {path: suite.name for suite in discover_suites(config) for path in suite.paths}
+    benchmarks = tuple(_with_owner(one, owners) for one in results.benchmarks)
+    return msgspec.structs.replace(results, benchmarks=benchmarks)
+
+
+def _with_owner(benchmark: Benchmark, owners: Mapping[str, str]) -> Benchmark:
+    path = PurePosixPath(benchmark.path or benchmark.id.partition("::")[0])
+    for place in (path, *path.parents):
+        owner = owners.get(place.as_posix())
+        if owner is not None:
+            return msgspec.structs.replace(benchmark, suite=owner)
+    return benchmark
+
+
+def shard_name(shard: Shard) -> str:
+    """Name a shard as results remember it."""
+    return f"shard {shard[0]}/{shard[1]}"
+
+
+def missing_shards(legs: Iterable[str]) -> tuple[str, ...]:
+    """Return the shards that are not among the legs although their siblings are."""
+    found = [match for leg in legs if (match := _SHARD_NAME.fullmatch(leg))]
+    present = {match[0] for match in found}
+    counts = {int(match["count"]) for match in found}
+    wanted = (shard_name((number, n)) for n in sorted(counts) for number in range(1, n + 1))
+    return tuple(name for name in wanted if name not in present)
+
+
+def check_complete(results: Results, source: Path) -> None:
+    """Refuse a single shard where everything that was not measured would count as missing.
+
+    Raises:
+        UsageError: shards are missing.
+    """
+    missing = missing_shards(results.legs)
+    if missing:
+        have = ", ".join(results.legs)
+        raise UsageError(
+            f"{source}: holds {have} only; `perfgate merge` it with {', '.join(missing)} first"
+        )
 
 
 def parse_shard(text: str) -> Shard:

@@ -1,9 +1,10 @@
 """The trees that `perfgate check` compares with, ready to be measured."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from perfgate.commands.run import Machine
 from perfgate.config import Config
@@ -57,14 +58,12 @@ class Trees:
         for known, side in self._sides.items():
             if self.is_same_code(known, commit):
                 return side
-        if self._overlay is None:
-            self._overlay = find_overlay(self.config.root, self.paths)
         tree = self.stack.enter_context(
             reference_tree(
                 self.repository,
                 self.repository.ensure_commit(commit),
                 cache_dir=self.machine.cache_dir,
-                overlay=self._overlay,
+                overlay=self._laid_over(),
             )
         )
         self.warnings += tree.warnings
@@ -80,15 +79,28 @@ class Trees:
         """Say whether two commits differ in nothing but baselines and the harness itself."""
         if first == second:
             return True
-        own = [f":(exclude){path}" for path in self._not_code()]
         try:
-            self.repository.run("diff", "--quiet", first, second, "--", ":(top)", *own)
-        except GitFailure:
+            listing = self.repository.run(
+                "diff-tree", "-r", "-z", "--name-only", "--no-renames", first, second
+            )
+        except GitFailure:  # not both are in this clone
             return False
-        return True
+        return all(self._is_no_code(os.fsdecode(name)) for name in listing.split(b"\0")[:-1])
 
-    def _not_code(self) -> Iterable[str]:
-        return ("baselines", *self.paths)
+    def _is_no_code(self, name: str) -> bool:
+        """Say whether a file, named from the top level, is of no account for what is measured."""
+        path = PurePosixPath(name)
+        if not path.is_relative_to(self.repository.prefix):
+            return False
+        inner = path.relative_to(self.repository.prefix)
+        overlay = self._laid_over()
+        folders = (PurePosixPath("baselines"), *overlay.folders)
+        return inner in overlay.files or any(inner.is_relative_to(folder) for folder in folders)
+
+    def _laid_over(self) -> Overlay:
+        if self._overlay is None:
+            self._overlay = find_overlay(self.config.root, self.paths)
+        return self._overlay
 
     def _side_of(self, tree: Tree, name: str) -> Side:
         layout = source_layout(tree.path)

@@ -11,11 +11,14 @@ from perfgate.baselines.store import (
     write_baselines,
 )
 from perfgate.baselines.update import UpdatePlan, check_only, plan_update
+from perfgate.commands.selection import missing_shards
 from perfgate.errors import UndecidedError, UsageError
+from perfgate.measure.environment import describe_environment
 from perfgate.model import Baseline, Results
+from perfgate.report.text import visible
 from perfgate.units import format_seconds
 
-__all__ = ["BaselineUpdate", "describe", "update_baselines"]
+__all__ = ["BaselineUpdate", "check_folder", "check_reason", "describe", "update_baselines"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,27 @@ class BaselineUpdate:
 
     plans: tuple[UpdatePlan, ...]
     files: tuple[Path, ...]
+
+
+def check_reason(reason: str) -> str:
+    """Return a reason on one line.
+
+    Raises:
+        UsageError: it is blank.
+    """
+    sentence = " ".join(reason.split())
+    if not sentence:
+        raise UsageError("--reason is empty: say why the new numbers are right")
+    return sentence
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse damaged baselines of this environment before minutes are spent on measuring.
+
+    Raises:
+        BaselineError: a file is damaged.
+    """
+    load_baselines(folder, describe_environment("").key)
 
 
 def update_baselines(
@@ -53,12 +77,13 @@ def update_baselines(
         UndecidedError: Nothing has a number that could be approved.
         BaselineError: A file is damaged, or cannot be written.
     """
-    sentence = " ".join(reason.split())
-    if not sentence:
-        raise UsageError("--reason is empty: say why the new numbers are right")
+    sentence = check_reason(reason)
     check_only(only, results)
+    missing = missing_shards(results.legs)
+    if prune and missing:
+        raise UsageError(f"--prune needs all that there is, but {', '.join(missing)} is missing")
     if all(benchmark.failure is not None for benchmark in results.benchmarks):
-        raise UndecidedError("no benchmark has a number to approve")
+        raise UndecidedError(f"no benchmark has a number to approve{_example(results)}")
     old = {file.suite: file for file in load_baselines(folder, results.environment.key)}
     plans: list[UpdatePlan] = []
     for suite in sorted(old.keys() | {benchmark.suite for benchmark in results.benchmarks}):
@@ -82,16 +107,25 @@ def update_baselines(
     return BaselineUpdate(plans=tuple(plans), files=files)
 
 
+def _example(results: Results) -> str:
+    """Say of one benchmark why it has no number."""
+    for benchmark in results.benchmarks:
+        if benchmark.failure is not None:
+            lines = benchmark.failure.message.strip().splitlines() or [""]
+            return f": {benchmark.id}: {benchmark.failure.kind.value}: {lines[-1]}".rstrip(": ")
+    return ""
+
+
 def describe(update: BaselineUpdate, root: Path) -> Iterator[str]:
     """Yield what an approval did, line by line: old -> new, and what it left alone."""
     for plan in update.plans:
         for change in plan.changes:
             times = f"{_time(change.old)} -> {_time(change.new)}"
-            yield f"{change.benchmark}: {times} ({change.kind.value})"
+            yield f"{change.kind.value}: {visible(change.benchmark)}: {times}"
         for name in plan.failed:
-            yield f"{name}: has no number; its line stays"
+            yield f"no number: {visible(name)}: what was approved stays"
         for name in plan.prunable:
-            yield f"{name}: is gone; remove its line with --prune"
+            yield f"gone: {visible(name)}: remove its line with --prune"
     untouched = sum(len(plan.untouched) for plan in update.plans)
     changed = sum(len(plan.changes) for plan in update.plans)
     files = ", ".join(file.relative_to(root).as_posix() for file in update.files)

@@ -30,6 +30,7 @@ _SETTINGS: Final = (
     "false_alarms",
     "floor",
     "budget",
+    "timeout",
     "new",
     "undecided",
     "drift",
@@ -45,6 +46,7 @@ _OVERRIDABLE: Final = ("threshold", "floor", "limits")
 _WAIVER_KEYS: Final = ("benchmark", "max_slowdown", "reason", "expires")
 _MAX_THRESHOLD: Final = 10.0
 _MAX_FALSE_ALARMS: Final = 0.5
+_SHORTEST_TIMEOUT_S: Final = 1.0
 _PROCESSES: Final = (1, 1000)
 _PAIRS: Final = (8, 30)
 """With fewer no result is rare enough; with more the exact test takes too long."""
@@ -95,6 +97,7 @@ def load_config(root: Path, *, today: dt.date) -> Config:
         false_alarms=table.parsed("false_alarms", _parse_false_alarms, defaults.false_alarms),
         floor_s=table.parsed("floor", parse_seconds, defaults.floor_s),
         budget_s=table.parsed("budget", parse_budget, defaults.budget_s),
+        timeout_s=table.parsed("timeout", _parse_timeout, defaults.timeout_s),
         new=table.choice("new", NewPolicy, defaults.new),
         undecided=table.choice("undecided", UndecidedPolicy, defaults.undecided),
         drift=table.choice("drift", DriftPolicy, defaults.drift),
@@ -130,6 +133,13 @@ def parse_budget(text: str) -> float:
     if budget_s == 0:
         raise ValueError(f'"{text}" leaves no time to measure anything: write "10m"')
     return budget_s
+
+
+def _parse_timeout(text: str) -> float:
+    timeout_s = parse_seconds(text)
+    if timeout_s < _SHORTEST_TIMEOUT_S:
+        raise ValueError(f'"{text}" is too short for any benchmark to answer: write "2m"')
+    return timeout_s
 
 
 def _parse_false_alarms(text: str) -> float:

@@ -106,6 +106,8 @@ class Config:
     """Chance that unchanged code fails, over the whole run."""
     floor_s: float = 0.0
     budget_s: float = 600.0
+    timeout_s: float = 120.0
+    """How long a benchmark may keep a process from answering before the process is ended."""
     new: NewPolicy = NewPolicy.ALLOW
     undecided: UndecidedPolicy = UndecidedPolicy.FAIL
     drift: DriftPolicy = DriftPolicy.AUTO

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -231,17 +231,22 @@ class _Group:
                 if time.monotonic() >= self._plan.deadline_s:
                     return
                 players = [one for one in started if name in one.names]
-                ends = take_turns(
-                    [one.worker for one in players], self._plan.timeout_s, self._plan.rounds
-                )
+                ends = self._play(players)
                 results = dict(zip([one.side for one in players], ends, strict=True))
                 if not self._exclude_failed_references(name, results):
                     yield name, self._outcome(results, self._absent(name, players, dropped))
                 if any(isinstance(end, WorkerLost) for end in ends):
                     return
             for one in started:
-                one.worker.receive(self._plan.timeout_s)
+                with suppress(WorkerLost):  # its benchmarks are done: how it ends changes nothing
+                    one.worker.receive(self._plan.timeout_s)
                 one.worker.finish()
+
+    def _play(self, players: Sequence[_Started]) -> Sequence[Finish | WorkerLost]:
+        if not players:  # on no side: it failed everywhere else, or its file no longer collects
+            return ()
+        workers = [one.worker for one in players]
+        return take_turns(workers, self._plan.timeout_s, self._plan.rounds)
 
     def _exclude_failed_references(
         self, name: str, results: Mapping[Side, Finish | WorkerLost]

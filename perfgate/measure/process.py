@@ -59,7 +59,7 @@ class SuitePlan:
     seed: int
     """Of the hash seeds: the same seed gives the same sequence."""
     max_time_s: float | None = 0.1
-    timeout_s: float = 120.0
+    timeout_s: float
     """For one benchmark in one process."""
     selection: frozenset[str] | None = None
     """Ids to measure; None: all."""

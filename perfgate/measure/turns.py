@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from perfgate.measure.worker import Worker, WorkerLost
 
-__all__ = ["Finish", "round_order", "rounds_for", "take_turns"]
+__all__ = ["Finish", "Schedule", "as_written", "round_order", "rounds_for", "take_turns"]
 
 _ROUND_S: Final = 0.000_25
 """Shorter rounds were the more precise for the same time, down to the cost of passing the turn."""
@@ -37,7 +37,7 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Schedule:
+class Schedule:
     """How one benchmark is to be run on every side."""
 
     iterations: int
@@ -130,8 +130,8 @@ def _await_ready(player: _Player) -> None:
 
 def _conduct(players: Sequence[_Player], most_rounds: int) -> None:
     ready = [player.hear()[0] for player in players]
-    is_pedantic = ready[0]["iterations"] is not None
-    plan = _as_written(ready, most_rounds) if is_pedantic else _calibrated(players, most_rounds)
+    is_pedantic = any(message["iterations"] is not None for message in ready)
+    plan = as_written(ready, most_rounds) if is_pedantic else _calibrated(players, most_rounds)
     for player in _warm_up_order(players):
         player.ask(do="warm-up", iterations=plan.iterations, rounds=plan.warm_up_rounds)
         player.rounds_per_turn = plan.rounds_per_turn
@@ -148,11 +148,11 @@ def _warm_up_order(players: Sequence[_Player]) -> Sequence[_Player]:
     return players[::-1] if len(players) == 2 else players  # noqa: PLR2004 - two sides
 
 
-def _calibrated(players: Sequence[_Player], most_rounds: int) -> _Schedule:
+def _calibrated(players: Sequence[_Player], most_rounds: int) -> Schedule:
     calls_s = [player.ask(do="calibrate", round_s=_ROUND_S)[1][0] for player in players]
     call_s = math.exp(fmean(math.log(seconds) for seconds in calls_s))
     iterations = max(1, round(_ROUND_S / call_s))
-    return _Schedule(
+    return Schedule(
         iterations=iterations,
         turns=rounds_for(call_s * iterations, len(players), most_rounds),
         rounds_per_turn=1,
@@ -160,15 +160,17 @@ def _calibrated(players: Sequence[_Player], most_rounds: int) -> _Schedule:
     )
 
 
-def _as_written(ready: Sequence[dict[str, Any]], most_rounds: int) -> _Schedule:
+def as_written(ready: Sequence[dict[str, Any]], most_rounds: int) -> Schedule:
     """Keep to what the author of a pedantic benchmark allows, in turns of several rounds.
 
     Such a round is often a single short call, and the first one after the other side's turn is
     cold: with three and more to a turn, the turn's median is a warm one. The very first rounds are
-    coldest of all, so what whole rotations do not need warms up.
+    coldest of all, so what whole rotations do not need warms up. A tree in which the benchmark is
+    not pedantic sets no limits.
     """
     sides = len(ready)
-    rounds = min(message["rounds"] for message in ready)
+    limited = [message for message in ready if message["iterations"] is not None]
+    rounds = min(message["rounds"] for message in limited)
     per_turn = next((size for size in _TURN_SIZES if size * sides < rounds), 1)
     if rounds > most_rounds * _LONG_TURN:
         per_turn = _LONG_TURN
@@ -176,8 +178,8 @@ def _as_written(ready: Sequence[dict[str, Any]], most_rounds: int) -> _Schedule:
     turns = turns - turns % sides or turns
     if rounds == sides:  # nothing to warm up with, but a whole rotation
         turns = sides
-    return _Schedule(
-        iterations=ready[0]["iterations"],
+    return Schedule(
+        iterations=min(message["iterations"] for message in limited),
         turns=turns,
         rounds_per_turn=per_turn,
         warm_up_rounds=min(rounds - turns * per_turn, _LONG_TURN),

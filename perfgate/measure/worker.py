@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,8 +22,12 @@ __all__ = ["CollectedBenchmark", "Collection", "Worker", "WorkerLost", "WorkerSe
 
 _AGENT: Final = Path(__file__).parent / "agent" / "start.py"
 _TAIL_BYTES: Final = 8192
+_LONGEST_LINE: Final = 200
 _WATCH_INTERVAL_S: Final = 0.1
 _EXIT_GRACE_S: Final = 10.0
+_DRAIN_GRACE_S: Final = 1.0
+_MARK: Final = "PERFGATE_WORKER"
+"""Environment variable by which all that a measured process started is known again."""
 _NOT_INHERITED: Final = frozenset({"PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST"})
 """Set where perfgate itself is under test by pytest: pytest-benchmark would refuse to measure."""
 
@@ -86,7 +91,8 @@ class Worker:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
-        self._process = _spawn(settings)
+        self._mark = uuid.uuid4().hex
+        self._process = _spawn(settings, self._mark)
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None  # noqa: S101, PT018 - both are pipes
         self._channel = Channel(stdout, stdin)  # type: ignore[arg-type]  # binary pipes
@@ -126,6 +132,7 @@ class Worker:
                 "lockstep": settings.is_lockstep,
                 "modules": settings.modules,
                 "arguments": _pytest_arguments(settings),
+                "benchmark_arguments": _benchmark_arguments(settings),
             }
         )
 
@@ -185,17 +192,18 @@ class Worker:
     def end_process(self) -> None:
         """End the process and everything it started; callable from any thread."""
         _kill_tree(self._process)
+        _kill_marked(self._mark)
 
     def kill(self) -> None:
         """End the process and release what belongs to it; harmless when it ended already."""
-        _kill_tree(self._process)
+        self.end_process()
         self._is_over.set()
         self._process.wait()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join()
+        drain, watch = self._threads
+        watch.join()
+        drain.join(_DRAIN_GRACE_S)
         self._channel.close()
-        if self._process.stderr is not None:
+        if self._process.stderr is not None and not drain.is_alive():
             self._process.stderr.close()
 
     # --- inner workings
@@ -216,10 +224,10 @@ class Worker:
             deadline_s = self._deadline_s
             if deadline_s is not None and time.monotonic() > deadline_s:
                 self._timed_out_after_s = time.monotonic() - deadline_s
-                _kill_tree(self._process)
+                self.end_process()
                 return
             if self._process.poll() is not None:
-                _kill_tree(self._process)
+                self.end_process()
                 return
 
     def _lost(self) -> WorkerLost:
@@ -230,14 +238,15 @@ class Worker:
         except subprocess.TimeoutExpired:
             return WorkerLost("closed its connection to perfgate")
         tail = self._tail.decode(errors="replace").strip().splitlines()[-8:]
-        return WorkerLost("\n".join((_ended(status), *tail)))
+        return WorkerLost("\n".join((_ended(status), *(line[-_LONGEST_LINE:] for line in tail))))
 
 
-def _spawn(settings: WorkerSettings) -> "subprocess.Popen[bytes]":
+def _spawn(settings: WorkerSettings, mark: str) -> "subprocess.Popen[bytes]":
     environ = {
         name: value for name, value in settings.environ.items() if name not in _NOT_INHERITED
     }
     environ["PYTHONHASHSEED"] = str(settings.hash_seed)
+    environ[_MARK] = mark
     paths = [str(path) for path in settings.source_paths]
     if environ.get("PYTHONPATH"):
         paths.append(environ["PYTHONPATH"])
@@ -257,16 +266,20 @@ def _pytest_arguments(settings: WorkerSettings) -> list[str]:
     arguments = [
         *settings.files,
         f"--rootdir={settings.root}",
-        "--benchmark-enable",
         "--capture=no",  # a benchmark may print a gigabyte: it goes nowhere instead of into a file
         "--maxfail=0",
-        "-p",
-        "no:cacheprovider",
+        f"--override-ini=cache_dir={os.devnull}",  # without the plugin, --ff would be unknown
+        "-Wignore::pytest.PytestCacheWarning",
     ]
-    if settings.max_time_s is not None:
-        arguments.append(f"--benchmark-max-time={settings.max_time_s}")
     if settings.pytest_configuration is not None:
         arguments += ["-c", str(settings.pytest_configuration)]
+    return arguments
+
+
+def _benchmark_arguments(settings: WorkerSettings) -> list[str]:
+    arguments = ["--benchmark-enable"]
+    if settings.max_time_s is not None:
+        arguments.append(f"--benchmark-max-time={settings.max_time_s}")
     return arguments
 
 
@@ -299,3 +312,15 @@ def _kill_tree(process: "subprocess.Popen[bytes]") -> None:
     for member in family:
         with contextlib.suppress(psutil.Error):
             member.kill()
+
+
+def _kill_marked(mark: str) -> None:
+    """End what left the process's session and outlived its parent: daemons, servers of fixtures.
+
+    They would burn the CPU under later benchmarks, and whoever waits for the end of a pipe that
+    they hold would wait for ever.
+    """
+    for member in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if member.environ().get(_MARK) == mark:
+                member.kill()

@@ -50,8 +50,15 @@ def decode_report(data: bytes, source: str) -> Report:
 
 
 def report_schema() -> dict[str, Any]:
-    """Describe the document in JSON Schema, draft 2020-12."""
+    """Describe the document in JSON Schema, draft 2020-12.
+
+    Says what reading checks field by field; that no benchmark stands twice is beyond a schema.
+    """
     schema = msgspec.json.schema(Report)
+    report = schema["$defs"]["Report"]
+    report["properties"]["version"] = {"const": RESULTS_VERSION}
+    report["properties"]["exit_status"] = {"enum": sorted(_EXIT_STATUSES)}
+    report["required"] = ["version", *report["required"]]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

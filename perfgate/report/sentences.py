@@ -27,6 +27,9 @@ from perfgate.units import (
 
 __all__ = ["explain", "interval", "name_commit", "name_cpu"]
 
+_UNCONFIRMED: Final = (
+    ", but a reference did not run in every pair that was needed to tell whose change that is."
+)
 _ROUNDS_NEEDED: Final = {"p90": 36, "p95": 72, "p99": 368}
 
 
@@ -191,7 +194,7 @@ def _edited(judgement: Judgement) -> Sentence:
 
 
 def _other_hardware(judgement: Judgement, environment: Environment) -> Sentence:
-    theirs = judgement.baseline.cpu if judgement.baseline is not None else ""
+    theirs = judgement.baseline.cpu if judgement.baseline is not None else judgement.message
     return (
         "The baseline comes from ",
         *name_cpu(theirs),
@@ -213,6 +216,10 @@ def _too_noisy(judgement: Judgement) -> Sentence:
 
 
 def _no_reference(judgement: Judgement) -> Sentence:
+    paired = [one for one in judgement.comparisons if one.commit]
+    if paired:
+        effect = format_ratio(paired[0].log_ratio)
+        return (f"{effect} against ", *_reference(paired[0]), _UNCONFIRMED)
     baseline = judgement.baseline
     if baseline is None:
         return ("There was nothing to compare it with: no code and no baseline.",)

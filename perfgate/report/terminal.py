@@ -42,9 +42,10 @@ def render_terminal(report: Report, *, width: int, color: bool, verbose: bool = 
         legacy_windows=False,
         _environ={},
     )
-    view = build_view(report)
+    listed = len(report.judgements) if verbose else _LISTED
+    view = build_view(report, longest_folded=listed)
     with console.capture() as captured:
-        _print_table(console, view, listed=len(report.judgements) if verbose else _LISTED)
+        _print_table(console, view)
         for section in view.sections:
             if not section.is_folded:
                 _print_reasons(console, section, len(section.rows) if verbose else _EXPLAINED)
@@ -55,18 +56,13 @@ def render_terminal(report: Report, *, width: int, color: bool, verbose: bool = 
 # --- the table ---------------------------------------------------------------------------------
 
 
-def _print_table(console: "Console", view: ReportView, *, listed: int) -> None:
-    rows = [
-        row
-        for section in view.sections
-        if not section.is_folded or len(section.rows) <= listed
-        for row in section.rows
-    ]
+def _print_table(console: "Console", view: ReportView) -> None:
+    rows = [row for section in view.sections for row in section.rows]
     if rows:
         console.print(_table(rows, console.width))
     for section in view.sections:
-        if section.is_folded and len(section.rows) > listed:
-            _print_indented(console, f"{len(section.rows)} passed, not listed.", 0, "dim")
+        if len(section.rows) < section.count:
+            _print_indented(console, f"{section.count} passed, not listed.", 0, "dim")
 
 
 def _table(rows: Sequence[Row], width: int) -> "RenderableType":

@@ -83,6 +83,8 @@ class Section:
     is_folded: bool
     """True where nobody has to act: shown closed or only counted."""
     rows: tuple[Row, ...]
+    count: int
+    """How many rows there are; a folded section may leave them all out."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +142,11 @@ _HEADLINES: Final[Mapping[Verdict, tuple[str, str]]] = {
 }
 
 
-def build_view(report: Report) -> ReportView:
-    """Turn a report into what people read, worst first."""
+def build_view(report: Report, *, longest_folded: int | None = None) -> ReportView:
+    """Turn a report into what people read, worst first.
+
+    ``longest_folded`` is the number of rows up to which a folded section is worth building.
+    """
     counted = Counter(judgement.verdict for judgement in report.judgements)
     symbol, icon, tone = _OUTCOMES.get(report.exit_status, _OUTCOMES[1])
     return ReportView(
@@ -151,7 +156,7 @@ def build_view(report: Report) -> ReportView:
         headline=_headline(report, counted),
         counts=", ".join(f"{counted[v]} {_WORDS[v][1]}" for v in _WORDS if counted[v]),
         commits=_commits(report),
-        sections=_sections(report),
+        sections=_sections(report, longest_folded),
         waivers=_capped([_waiver(j) for j in report.judgements if _is_waived(j)], "waivers"),
         notes=_capped(
             [*(footnote(note) for note in report.notes), *findable(report.judgements)], "footnotes"
@@ -232,16 +237,20 @@ def _environment(report: Report) -> Sentence:
 # --- rows --------------------------------------------------------------------------------------
 
 
-def _sections(report: Report) -> tuple[Section, ...]:
+def _sections(report: Report, longest_folded: int | None) -> tuple[Section, ...]:
     measured = {(b.suite, b.id): b for b in report.results.benchmarks}
     sections = []
     for heading, verdicts in _SECTIONS:
         chosen = [j for j in report.judgements if j.verdict in verdicts]
+        if not chosen:
+            continue
+        count = len(chosen)
+        folded = verdicts == (Verdict.PASSED,)
+        if folded and longest_folded is not None and count > longest_folded:
+            chosen = []
         chosen.sort(key=_rank)
         rows = tuple(_row(j, measured.get((j.suite, j.benchmark)), report) for j in chosen)
-        folded = verdicts == (Verdict.PASSED,)
-        if rows:
-            sections.append(Section(heading=heading, is_folded=folded, rows=rows))
+        sections.append(Section(heading=heading, is_folded=folded, rows=rows, count=count))
     return tuple(sections)
 
 

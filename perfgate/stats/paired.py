@@ -33,6 +33,7 @@ from statistics import fmean, median
 from typing import Final
 
 __all__ = [
+    "FEWEST_PAIRS",
     "Interval",
     "PairEstimate",
     "median_interval",
@@ -46,7 +47,8 @@ __all__ = [
 _SMALLEST_S: Final = 1e-12
 _TOLERATED: Final = 2
 """Pairs of a confirmation that may point the other way, as far as they like."""
-_FEWEST_PAIRS: Final = 12
+FEWEST_PAIRS: Final = 12
+"""Of a confirmation whose number nobody set."""
 _MOST_PAIRS: Final = 24
 _MAD_TO_SD: Final = 1.4826
 _MEDIAN_SE: Final = 1.2533
@@ -132,7 +134,7 @@ def pairs_needed(tests: int, false_alarms: float) -> int:
     pairs point the other way; even, so that two pairs at once fill two cores.
     """
     alpha = false_alarms / max(1, tests)
-    for pairs in range(_FEWEST_PAIRS, _MOST_PAIRS, 2):
+    for pairs in range(FEWEST_PAIRS, _MOST_PAIRS, 2):
         patterns = math.fsum(math.comb(pairs, flipped) for flipped in range(_TOLERATED + 1))
         if patterns <= alpha * 2.0**pairs:
             return pairs

@@ -186,7 +186,7 @@ def test_noise_is_symmetric_and_knows_no_unit(old: Baseline, new: Baseline) -> N
 def test_two_runs_of_unchanged_code_on_a_busy_machine_leave_the_file_alone() -> None:
     # Student's t with 3 degrees of freedom at a scale of 3 %, and one process in twenty held up
     # by 30 %: heavier tails than were seen between real processes on a quiet machine.
-    draw = random.Random(20)  # noqa: S311 - reproducible noise, no secret
+    draw = random.Random(20)
 
     def noise() -> float:
         t = draw.gauss() / math.sqrt(draw.gammavariate(1.5, 2) / 3)

@@ -30,7 +30,8 @@ class Channel:
         Raises:
             OSError: the other end is gone.
         """
-        header = json.dumps(message, separators=(",", ":")).encode()
+        text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+        header = text.encode(errors="replace")  # what was no text (a file's name) cannot be stored
         payload = _to_bytes(numbers) if numbers else b""
         self._writer.write(_LENGTHS.pack(len(header), len(payload)) + header + payload)
         self._writer.flush()

@@ -8,14 +8,43 @@ pytest-benchmark's own.
 
 import inspect
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+from pytest_benchmark import plugin
 from pytest_benchmark.fixture import BenchmarkFixture
 
-__all__ = ["Conductor", "Target", "Unfit", "calibrate", "forget_results", "install", "is_enabled"]
+from .waiting import RunQueue
+
+__all__ = [
+    "Conductor",
+    "Stopwatch",
+    "Target",
+    "Unfit",
+    "calibrate",
+    "forget_results",
+    "install",
+    "is_enabled",
+    "spare_the_repository",
+]
 
 _LARGEST_CALIBRATION: Final = 1 << 30
+_WALL_CLOCKS: Final = (time.perf_counter, time.monotonic, time.time)  # noqa: TID251 - compared, never read
+
+
+def spare_the_repository() -> None:
+    """Keep pytest-benchmark from asking git what a saved file would be called.
+
+    It does so whenever pytest starts: six processes, 60 ms, and ``git describe --dirty`` rewrites
+    the user's index, whatever GIT_OPTIONAL_LOCKS says. Nothing is saved here.
+    """
+    if hasattr(plugin, "get_tag"):
+        plugin.get_tag = _no_tag
+
+
+def _no_tag(*_project: Any) -> str:
+    return "perfgate"
 
 
 class Unfit(Exception):  # noqa: N818 - a finding about the benchmark, shown by its message alone
@@ -53,6 +82,17 @@ class Conductor(Protocol):
         """Keep the dictionary that the test fills with numbers of its own, now or later."""
 
 
+class Stopwatch:
+    """Takes the time that a round waited for others out of it, if its timer counts that at all."""
+
+    def __init__(self, timer: Callable[[], float], queue: RunQueue) -> None:
+        self._queue = queue if timer in _WALL_CLOCKS else None
+
+    def time(self, run: Callable[[], float]) -> float:
+        """Run and return the duration that ``run`` returns, less what it waited for others."""
+        return run() if self._queue is None else self._queue.without_waiting(run)
+
+
 class Call:
     """The operation of ``benchmark(function, *args, **kwargs)``."""
 
@@ -61,8 +101,14 @@ class Call:
     fixed_iterations: int | None = None
 
     def __init__(
-        self, fixture: Any, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+        self,
+        fixture: Any,
+        stopwatch: Stopwatch,
+        function: Callable[..., Any],
+        args: Any,
+        kwargs: dict[str, Any],
     ) -> None:
+        self._stopwatch = stopwatch
         self._function = function
         self._args = args
         self._kwargs = kwargs
@@ -73,7 +119,7 @@ class Call:
 
     def time_round(self, iterations: int) -> float:
         """Time ``iterations`` calls."""
-        return float(self._runner(range(iterations)))
+        return self._stopwatch.time(lambda: float(self._runner(range(iterations))))
 
     def finish(self) -> Any:
         """Call once more, for the answer."""
@@ -85,8 +131,9 @@ class Pedantic:
 
     mode = "pedantic"
 
-    def __init__(self, fixture: Any, options: "_PedanticOptions") -> None:
+    def __init__(self, fixture: Any, stopwatch: Stopwatch, options: "_PedanticOptions") -> None:
         self._fixture = fixture
+        self._stopwatch = stopwatch
         self._options = options
         self.fixed_rounds: int | None = options.rounds
         self.fixed_iterations: int | None = options.iterations
@@ -102,13 +149,17 @@ class Pedantic:
         options = self._options
         args, kwargs = options.arguments()
         runner = self._fixture._make_runner(options.target, args, kwargs)  # noqa: SLF001 - see module
-        if iterations > 1:
-            duration = runner(range(iterations))
-        else:
+
+        def run() -> float:
+            if iterations > 1:
+                return float(runner(range(iterations)))
             duration, self._result = runner(None)
+            return float(duration)
+
+        duration_s = self._stopwatch.time(run)
         if options.teardown is not None:
             options.teardown(*args, **kwargs)
-        return float(duration)
+        return duration_s
 
     def finish(self) -> Any:
         """Return the last round's answer, or call once more where rounds keep none."""
@@ -189,6 +240,11 @@ def install(conductor: Conductor, *, in_lockstep: bool) -> None:
 
 
 def _install_lockstep(conductor: Conductor) -> None:
+    queue = RunQueue()
+
+    def stopwatch(fixture: Any) -> Stopwatch:
+        return Stopwatch(fixture._timer, queue)  # noqa: SLF001 - see module
+
     def measure(fixture: Any, target: Target) -> Any:
         _refuse_instrumentation()
         conductor.watch(fixture.fullname, fixture.extra_info)
@@ -201,11 +257,18 @@ def _install_lockstep(conductor: Conductor) -> None:
     def raw(fixture: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         _refuse_async(function)
         _refuse_coroutine(function(*args, **kwargs))
-        return measure(fixture, Call(fixture, function, args, kwargs))
+        return measure(fixture, Call(fixture, stopwatch(fixture), function, args, kwargs))
 
     def raw_pedantic(fixture: Any, target: Callable[..., Any], *args: Any, **options: Any) -> Any:
         _refuse_async(target)
-        return measure(fixture, Pedantic(fixture, _PedanticOptions(target, *args, **options)))
+        return measure(
+            fixture,
+            Pedantic(
+                fixture,
+                stopwatch(fixture),
+                _PedanticOptions(target, *args, **options),
+            ),
+        )
 
     fixture_class: Any = BenchmarkFixture
     fixture_class._raw = raw  # noqa: SLF001 - see module
@@ -244,17 +307,19 @@ def forget_results(config: Any) -> None:
 
 def _refuse_async(function: Callable[..., Any]) -> None:
     plain = inspect.unwrap(function)
-    call = getattr(plain, "__call__", None)  # noqa: B004 - its own __call__ may be a coroutine function
     plain = getattr(plain, "func", plain)
-    if inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(call):
-        raise Unfit(_ASYNC_ADVICE)
-    if inspect.isasyncgenfunction(plain):
+    targets = [plain]
+    if not inspect.isclass(plain):  # to call a class is to make an object, which never waits
+        targets.append(getattr(plain, "__call__", None))  # noqa: B004 - it may be a coroutine function
+    if any(inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in targets):
         raise Unfit(_ASYNC_ADVICE)
 
 
 def _refuse_coroutine(result: Any) -> Any:
     if inspect.iscoroutine(result):
         result.close()  # or Python warns that it was never awaited
+        raise Unfit(_ASYNC_ADVICE)
+    if inspect.isasyncgen(result):
         raise Unfit(_ASYNC_ADVICE)
     return result
 

@@ -9,14 +9,22 @@ import math
 import os
 import sys
 from collections.abc import Generator, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 import pytest
 
 from .channel import Channel
-from .fixture import Target, Unfit, calibrate, forget_results, install, is_enabled
+from .fixture import (
+    Target,
+    Unfit,
+    calibrate,
+    forget_results,
+    install,
+    is_enabled,
+    spare_the_repository,
+)
 from .memory import PeakMemory
-from .waiting import RunQueue
 
 __all__ = ["run"]
 
@@ -34,6 +42,7 @@ def run() -> int:
     _end_with_parent()
     is_pinned = _pin(settings["cpu"])
     os.chdir(settings["root"])
+    spare_the_repository()
     agent = Agent(channel, settings, is_pinned=is_pinned)
     return int(pytest.main(list(settings["arguments"]), plugins=[agent]))
 
@@ -66,17 +75,18 @@ class Agent:
         self._channel = channel
         self._root = settings["root"]
         self._in_lockstep = bool(settings["lockstep"])
+        self._benchmark_arguments: Sequence[str] = settings["benchmark_arguments"]
         self._module_names: Sequence[str] = settings["modules"]
         self._is_pinned = is_pinned
         self._process = os.getpid()
         self._collection_errors: list[tuple[str, str]] = []
         self._failure: tuple[str, str] | None = None
         self._is_abandoned = False
+        self._is_measured = False
         self._rounds: Sequence[float] = ()
         self._iterations = 0
         self._extra_info: dict[str, Any] = {}
         self._memory = PeakMemory()
-        self._queue = RunQueue()
 
     # --- hooks of pytest
 
@@ -84,10 +94,12 @@ class Agent:
     def pytest_load_initial_conftests(
         self, early_config: Any, args: list[str]
     ) -> Generator[None, Any, Any]:
-        """Switch off what would spoil a measurement, where the plugin for it is loaded at all.
+        """Switch measuring on, and off what would spoil it, where the plugin for it is loaded.
 
         A wrapper runs before every plugin's own part: pytest-cov starts its tracer in this hook.
         """
+        if _has_benchmark_plugin(early_config):
+            args.extend(self._benchmark_arguments)
         if early_config.pluginmanager.hasplugin("xdist"):
             args.append("-n0")
         if early_config.pluginmanager.hasplugin("pytest_cov"):
@@ -99,8 +111,10 @@ class Agent:
     def pytest_sessionstart(self, session: Any) -> None:
         """Take over the benchmark fixture, or refuse where pytest-benchmark will not measure."""
         config = session.config
-        if not config.pluginmanager.hasplugin("benchmark"):
-            self._refuse("pytest-benchmark is not active in this interpreter: install it there")
+        if not _has_benchmark_plugin(config):
+            self._refuse(
+                "pytest-benchmark is not loaded: see -p and PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+            )
         if not is_enabled(config):
             self._refuse(
                 "pytest-benchmark is switched off (xdist, --benchmark-disable or --benchmark-skip)"
@@ -133,7 +147,8 @@ class Agent:
         gc.freeze()  # the session's own objects are then no part of any benchmark's collections
         message, _ = self._channel.receive()
         plan = [items[name] for name in message["plan"]]
-        for item, following in zip(plan, [*plan[1:], None], strict=True):
+        # The plan is empty where a reference has nothing that could be measured.
+        for item, following in zip_longest(plan, plan[1:]):
             self._run(item, following)
         forget_results(session.config)
         self._channel.send({"event": "done"})
@@ -166,12 +181,14 @@ class Agent:
     def recorded(self, name: str, rounds: Sequence[float], iterations: int) -> None:
         """Keep the rounds that pytest-benchmark measured."""
         del name
+        self._measure_once()
         self._rounds = tuple(rounds)
         self._iterations = iterations
 
     def conduct(self, name: str, target: Target) -> tuple[Sequence[float], int]:
         """Run rounds as the parent passes the turn."""
         self._leave_fork()
+        self._measure_once()
         self._send(
             {
                 "event": "ready",
@@ -196,10 +213,7 @@ class Agent:
                         target.time_round(iterations)
                     self._send({"event": "warm"})
                 case "go":
-                    turn = [
-                        self._queue.without_waiting(target.time_round, iterations)
-                        for _ in range(message["rounds"])
-                    ]
+                    turn = [target.time_round(iterations) for _ in range(message["rounds"])]
                     durations += turn
                     self._send({"event": "rounds"}, turn)
                 case "end":
@@ -215,6 +229,7 @@ class Agent:
     def _run(self, item: Any, following: Any) -> None:
         self._failure = None
         self._is_abandoned = False
+        self._is_measured = False
         self._rounds = ()
         self._iterations = 0
         self._extra_info = {}
@@ -235,6 +250,12 @@ class Agent:
             },
             () if failure else self._rounds,
         )
+
+    def _measure_once(self) -> None:
+        """Fail a test that is run again by a plugin, or evades pytest-benchmark's own check."""
+        if self._is_measured:
+            raise RuntimeError("the test measured more than once: a benchmark has one number")
+        self._is_measured = True
 
     def _what_failed(self) -> tuple[str, str] | None:
         if self._failure is None and not self._rounds:
@@ -260,7 +281,14 @@ class Agent:
         os._exit(1)
 
 
+def _has_benchmark_plugin(config: Any) -> bool:
+    """Say whether it is there, loaded by its entry point or by ``-p``."""
+    return any(map(config.pluginmanager.hasplugin, ("benchmark", "pytest_benchmark.plugin")))
+
+
 def _failure(report: Any, call: Any) -> tuple[str, str]:
+    if hasattr(report, "wasxfail"):
+        return "skipped", f"expected to fail: {report.wasxfail}"[:_MESSAGE_LENGTH]
     if report.outcome == "skipped":
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
         return "skipped", str(reason)[:_MESSAGE_LENGTH]
@@ -286,8 +314,15 @@ def _numbers(extra_info: dict[str, Any]) -> dict[str, float]:
     return {
         str(name): float(value)
         for name, value in extra_info.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
     }
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every double
+        return False
 
 
 def _origin(module: Any) -> str:

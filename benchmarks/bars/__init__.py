@@ -1,0 +1,1 @@
+"""What perfgate promises of its own speed, as ratios to something measured in the same run."""

@@ -1,0 +1,18 @@
+"""The gate: estimates and policy in, one verdict per benchmark out. Pure."""
+
+from perfgate.gate.comparisons import EXPLORE_CUT, is_left, is_left_faster, typical_scale
+from perfgate.gate.judge import judge
+from perfgate.gate.limits import metric_of
+from perfgate.gate.run import exit_status, fails_on, shift_note
+
+__all__ = [
+    "EXPLORE_CUT",
+    "exit_status",
+    "fails_on",
+    "is_left",
+    "is_left_faster",
+    "judge",
+    "metric_of",
+    "shift_note",
+    "typical_scale",
+]

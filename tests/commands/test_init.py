@@ -1,0 +1,145 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import files_in, perfgate
+
+WRITTEN = [
+    ".github/workflows/perfgate.yml",
+    ".gitignore",
+    "benchmarks/test_first.py",
+    "pyproject.toml",
+]
+
+
+def test_an_empty_folder_gets_settings_a_suite_and_a_workflow(tmp_path: Path) -> None:
+    done = perfgate(tmp_path, "init")
+    assert (done.status, done.err) == (0, "")
+    assert sorted(files_in(tmp_path)) == WRITTEN
+    assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["perfgate"]
+    measured = perfgate(tmp_path, "run", "--processes", "1", "--output", "r.json")
+    assert (measured.status, measured.err) == (0, "")
+
+
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    perfgate(tmp_path, "init")
+    before = files_in(tmp_path)
+    done = perfgate(tmp_path, "init")
+    assert done.status == 0
+    assert done.out.count("already") == len(WRITTEN)
+    assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(b"[project]\nname = 'x'", id="no-end-of-line"),
+        pytest.param(b"[project]\r\nname = 'x'\r\n", id="windows"),
+        pytest.param(b"# caf\xc3\xa9\n[tool.perfgate.suites.x]\npaths = ['x']\n", id="suites-only"),
+    ],
+)
+def test_what_exists_keeps_every_byte(tmp_path: Path, settings: bytes) -> None:
+    files = {
+        ".github/workflows/perfgate.yml": b"mine\r\n",
+        "benchmarks/bench_mine.py": b"# mine",
+        ".gitignore": b"build/\n.perfgate/",
+        "pyproject.toml": settings,
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    done = perfgate(tmp_path, "init")
+    assert done.status == 0
+    after = files_in(tmp_path)
+    settings_after = after.pop("pyproject.toml")
+    assert after == {name: files[name] for name in after}
+    assert settings_after.startswith(settings)
+    assert b"\r" not in settings_after.replace(b"\r\n", b"")
+    assert "perfgate" in tomllib.loads(settings_after.decode())["tool"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param("[tool.perfgate] # ours\n", id="comment"),
+        pytest.param("[ tool . perfgate ]\n", id="spaces"),
+        pytest.param('[tool]\nperfgate = {threshold = "9%"}\n', id="inline"),
+        pytest.param('tool.perfgate.threshold = "9%"\n', id="dotted"),
+    ],
+)
+def test_settings_in_any_notation_are_recognised(tmp_path: Path, settings: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(settings)
+    done = perfgate(tmp_path, "init")
+    assert done.out.startswith("pyproject.toml: has [tool.perfgate] already\n")
+    assert (tmp_path / "pyproject.toml").read_text() == settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        pytest.param(b"[project\n", "no valid TOML", id="syntax"),
+        pytest.param(b"# \xff\n", "no valid TOML", id="encoding"),
+        pytest.param(b"tool = {x = 1}\n", "by hand", id="closed-table"),
+    ],
+)
+def test_settings_that_cannot_be_extended_end_with_2_and_nothing_written(
+    tmp_path: Path, settings: bytes, problem: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(settings)
+    done = perfgate(tmp_path, "init")
+    assert (done.status, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"perfgate: {tmp_path / 'pyproject.toml'}: ")
+    assert problem in line
+    assert files_in(tmp_path) == {"pyproject.toml": settings}
+
+
+def test_a_link_stays_a_link_and_a_mode_stays(tmp_path: Path) -> None:
+    (tmp_path / "real.toml").write_text("[project]\n")
+    (tmp_path / "real.toml").chmod(0o640)
+    (tmp_path / "pyproject.toml").symlink_to("real.toml")
+    assert perfgate(tmp_path, "init").status == 0
+    assert (tmp_path / "pyproject.toml").is_symlink()
+    assert "tool" in tomllib.loads((tmp_path / "real.toml").read_text())
+    assert (tmp_path / "real.toml").stat().st_mode & 0o777 == 0o640
+
+
+# --- packaging ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "files", "advice"),
+    [
+        pytest.param(
+            "[project]\n", ["shop/__init__.py", "tests/__init__.py", "setup.py"],
+            '[tool.setuptools.packages.find] include = ["shop*"]', id="packages",
+        ),
+        pytest.param(
+            '[project]\n[build-system]\nbuild-backend = "setuptools.build_meta"\n', ["shop.py"],
+            '[tool.setuptools] py-modules = ["shop"]', id="modules",
+        ),
+        pytest.param("[project]\n", ["src/shop/__init__.py"], None, id="src-layout"),
+        pytest.param("", ["shop/__init__.py"], None, id="no-project"),
+        pytest.param(
+            '[project]\n[build-system]\nbuild-backend = "hatchling.build"\n', ["shop/__init__.py"],
+            None, id="hatchling",
+        ),
+        pytest.param(
+            '[project]\n[tool.setuptools]\npackages = ["shop"]\n', ["shop/__init__.py"],
+            None, id="named",
+        ),
+        pytest.param("project = 1\n", ["shop/__init__.py"], None, id="no-valid-project"),
+    ],
+)  # fmt: skip
+def test_a_layout_in_which_setuptools_would_take_baselines_for_a_package_is_pointed_out(
+    tmp_path: Path, settings: str, files: list[str], advice: str | None
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "pyproject.toml").write_text(settings)
+    done = perfgate(tmp_path, "init")
+    assert (done.status, done.err) == (0, "")
+    warnings = [line for line in done.out.splitlines() if "setuptools" in line]
+    assert [line.partition("; add ")[2] for line in warnings] == ([advice] if advice else [])
