@@ -11,7 +11,7 @@ def _request(path: str = "/", method: str = "GET") -> Request:
 
 
 def _struck(fault: Fault, requests: list[Request]) -> list[bool]:
-    plan = FaultPlan([fault], random.Random(1))  # noqa: S311 - to be repeated
+    plan = FaultPlan([fault], random.Random(1))
     return [plan.strike(request) is not None for request in requests]
 
 
@@ -21,7 +21,7 @@ def test_a_fault_strikes_as_often_as_ordered() -> None:
 
 
 def test_a_fault_without_count_strikes_until_it_is_cleared() -> None:
-    plan = FaultPlan([Fault(kind=FaultKind.RESET, count=None)], random.Random(1))  # noqa: S311 - to be repeated
+    plan = FaultPlan([Fault(kind=FaultKind.RESET, count=None)], random.Random(1))
     assert all(plan.strike(_request()) for _ in range(10))
     plan.clear()
     assert plan.strike(_request()) is None
@@ -43,7 +43,7 @@ def test_a_fault_strikes_its_method_and_path_alone() -> None:
 
 
 def test_faults_strike_in_the_order_in_which_they_were_ordered() -> None:
-    plan = FaultPlan([Fault(kind=FaultKind.RESET)], random.Random(1))  # noqa: S311 - to be repeated
+    plan = FaultPlan([Fault(kind=FaultKind.RESET)], random.Random(1))
     plan.add([Fault(kind=FaultKind.HANG)])
     kinds = [fault.kind for fault in (plan.strike(_request()), plan.strike(_request())) if fault]
     assert kinds == [FaultKind.RESET, FaultKind.HANG]
@@ -58,7 +58,7 @@ def test_a_fault_of_a_chance_strikes_about_so_often() -> None:
 @pytest.mark.parametrize("shape", LatencyShape)
 def test_every_shape_of_latency_keeps_its_mean(shape: LatencyShape) -> None:
     latency = Latency(mean_s=0.2, shape=shape, sigma=0.5)
-    source = random.Random(7)  # noqa: S311 - to be repeated
+    source = random.Random(7)
     drawn = [latency.draw(source) for _ in range(20_000)]
     assert min(drawn) >= 0
     assert sum(drawn) / len(drawn) == pytest.approx(0.2, rel=0.03)
