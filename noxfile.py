@@ -15,14 +15,25 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", ".[services]", *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("python", "-m", "pytest", *(session.posargs or ("-n2", "--dist=loadscope", "-q")))
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Let the official clients of the services drive the local upstreams."""
+    groups = nox.project.dependency_groups(PYPROJECT, "test", "contract")
+    session.install("-e", ".[services]", *groups)
+    session.run(
+        "python", "-m", "pytest", "-q", "-m", "contract", "tests/contract", *session.posargs
+    )
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check format, style, types and the direction of imports."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "lint"), "nox")
+    groups = nox.project.dependency_groups(PYPROJECT, "lint")
+    session.install("-e", ".[services]", *groups, "nox")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("mypy")
@@ -32,7 +43,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """Hold this checkout against its approved and its former code; arguments go to ``check``."""
-    session.install("-e", ".")
+    session.install("-e", ".[services]")
     session.run("perfgate", "check", *session.posargs)
 
 
