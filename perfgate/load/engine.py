@@ -132,7 +132,9 @@ class _Run:
         if isinstance(error, asyncio.CancelledError) and not _is_cancelled_from_outside():
             self.recorder.raised(error, took_ns, outcome=Outcome.CANCELLED)
             return True
-        if isinstance(error, anyio.get_cancelled_exc_class() | GeneratorExit):
+        if isinstance(error, (anyio.get_cancelled_exc_class(), GeneratorExit)):
+            # One that is overdue was cancelled for that, and is counted by whoever has its scope.
+            self.recorder.unfinished += took_ns <= self._deadline_ns
             raise error
         self._end(error)
         return False
@@ -290,7 +292,6 @@ class _OpenRun(_Run):
         if self._in_flight:
             with anyio.move_on_after(self._model.drain_s):
                 await self._all_done.wait()
-        self.recorder.unfinished = self._in_flight
 
     async def _one(self, due_ns: int) -> None:
         recorder, watch = self.recorder, self.watch

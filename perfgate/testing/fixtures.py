@@ -96,7 +96,7 @@ class Perf:
         model = Closed(concurrency=concurrency, operations=iterations, deadline_s=timeout_s)
         return self._measure(name, operation, model, warmup)
 
-    def measure_arrival_rate(
+    def measure_arrival_rate(  # noqa: PLR0913 - three of them may only be named
         self,
         name: str,
         operation: Operation,

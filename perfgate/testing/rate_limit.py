@@ -1,0 +1,398 @@
+"""Does a rate limiter let through what it promises, whatever the pattern of the calls?
+
+The calls come in an open load: callers that wait for their answers slow down with the limiter and
+never reach it. A batch of ten against a limit of 100/s offers 63/s and sees no refusal at all.
+"""
+
+import math
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import anyio
+
+from perfgate.load import Clock, LoadResult, Open, Outcome, classify
+from perfgate.load.clock import timing_of
+from perfgate.load.outcomes import outcome_of_result
+from perfgate.testing.arrivals import Arrival, Rate, busiest_window, rate_from_first_refusal
+from perfgate.testing.operations import is_awaited, run_load
+from perfgate.testing.verdict import Check, LoadVerdict
+
+__all__ = ["LimitedHit", "RateLimitResult", "RateLimitTester"]
+
+MIN_OFFERED: Final = 1.5
+"""Of the limit; below, nobody knows whether the limiter would have refused more."""
+TOLERANCE: Final = 0.05
+"""Of the limit, for the time between the caller's clock and the limiter's."""
+
+_REFUSED: Final = frozenset({Outcome.RATE_LIMITED, Outcome.HTTP_429})
+_NS: Final = 1e9
+_BURST_FACTOR: Final = 4
+_BEFORE_EDGE: Final = 0.25
+_MIN_WINDOWS: Final = 2
+
+ServiceOperation = Callable[[Any], Any]
+"""Takes the service; what it returns is awaited if it can be."""
+
+
+class LimitedHit(Protocol):
+    """An arrival that an upstream logged; those of perfgate.testing.upstream fit."""
+
+    @property
+    def at_s(self) -> float:
+        """When, on ``time.monotonic()``."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a limit refused it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimitResult:
+    """What a limiter did with more calls than it promises to let through."""
+
+    expected_limit: int
+    window_s: float
+    attempted: int
+    successful: int
+    rate_limit_errors: int
+    other_errors: int
+    duration_s: float
+    offered_per_s: float
+    rate: Rate | None
+    """What went through per second once the limiter was at its limit."""
+    most_in_a_window: int
+    """The most that went through in any window of this length, wherever it begins."""
+    retry_after_s: float | None
+    """The longest wait that a refusal asked for; None where none did."""
+    has_recovered: bool | None
+    """Whether a call after a quiet window went through."""
+    is_isolated: bool | None
+    """Whether a call with another key went through meanwhile; None where none was made."""
+    is_delaying: bool
+    """Whether calls waited in the client instead of being refused."""
+    check: Check
+
+    @property
+    def verdict(self) -> LoadVerdict:
+        """Passed, failed or inconclusive; ``check`` says why."""
+        return self.check.verdict
+
+    @property
+    def within_expected_limit(self) -> bool:
+        """Whether no more went through than promised, in any window."""
+        return not any(text.startswith("too many") for text in self.check.failures)
+
+    @property
+    def rate_limiting_working(self) -> bool:
+        """Whether the limiter stopped what is too much, and nothing else."""
+        return self.verdict is LoadVerdict.PASSED
+
+    def require(self) -> None:
+        """Do nothing if the limiter is right.
+
+        Raises:
+            AssertionError: it is wrong, or nobody can say.
+        """
+        self.check.require()
+
+
+class RateLimitTester:
+    """Tests limiters with loads that they must refuse.
+
+    Args:
+        clock: The service's own virtual clock; the real one where it is None. With a virtual
+            clock an hour's quota takes no time.
+        hits: Returns the arrivals that the upstream has logged since the beginning of the test:
+            they decide then, not what the caller saw.
+        other_key: A call for which another limit counts; it must go through all the time.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        hits: Callable[[], Sequence[LimitedHit]] | None = None,
+        other_key: ServiceOperation | None = None,
+    ) -> None:
+        self._clock = clock
+        self._timing = timing_of(clock)
+        self._hits = hits
+        self._other_key = other_key
+
+    async def validate_rate_limit(  # noqa: PLR0913 - three of them may only be named
+        self,
+        service: Any,
+        operation: ServiceOperation,
+        expected_limit: int,
+        time_window_ms: float = 60_000,
+        *,
+        burst: int = 0,
+        offered: float = 2.0,
+        windows: int = 3,
+    ) -> RateLimitResult:
+        """Offer more than the limit, rest for a window, and offer a burst across a window's edge.
+
+        Takes about ``windows + 2.5`` windows. A limiter that counts by the clock lets twice its
+        limit through at an edge; only calls that keep quiet before it show that.
+
+        Args:
+            service: Given to the operation.
+            operation: One call; a refusal raises, or returns an answer of status 429.
+            expected_limit: Calls per window that the limiter promises to let through.
+            time_window_ms: Length of the window.
+            burst: Calls beyond the limit that a window may hold after a rest, such as the size
+                of a token bucket.
+            offered: Calls offered, in multiples of the limit; at least 1.5.
+            windows: How long they are offered; at least 2.
+
+        Raises:
+            ValueError: ``offered`` or ``windows`` is too small to tell anything.
+        """
+        if offered < MIN_OFFERED or windows < _MIN_WINDOWS or expected_limit < 1:
+            raise ValueError(
+                f"offered must be at least {MIN_OFFERED}, windows {_MIN_WINDOWS}, the limit 1"
+            )
+        window_s = time_window_ms / 1000
+        trial = _Trial(service, operation, clock=self._clock)
+        begun_s = trial.now_s()
+        rate_per_s = offered * expected_limit / window_s
+        other = _Trial(service, self._other_key, clock=self._clock) if self._other_key else None
+        async with anyio.create_task_group() as tasks:
+            if other is not None:
+                tasks.start_soon(other.offer, windows / window_s, windows * window_s)
+            load = await trial.offer(rate_per_s, windows * window_s)
+        saturated_s = trial.now_s()
+        has_recovered = await self._burst_across_edge(trial, expected_limit, window_s)
+        seen = self._arrivals(trial)
+        return _judge(
+            _Facts(
+                limit=expected_limit,
+                window_s=window_s,
+                burst=burst,
+                seen=seen,
+                trial=trial,
+                load=load,
+                offered_per_s=(load.count + load.unfinished) / (saturated_s - begun_s),
+                begun_s=begun_s,
+                saturated_s=saturated_s,
+                has_recovered=has_recovered,
+                is_isolated=None if other is None else other.refused == 0 and other.allowed > 0,
+                sees_hits=self._hits is not None,
+            )
+        )
+
+    async def _burst_across_edge(self, trial: "_Trial", limit: int, window_s: float) -> bool:
+        """Rest, open a window with one call, and offer a burst from shortly before its end.
+
+        Returns:
+            Whether that one call went through.
+        """
+        edge_s = trial.last_resumption_s() or trial.now_s()
+        rested_s = edge_s + window_s * math.ceil((trial.now_s() - edge_s) / window_s + 1)
+        await trial.sleep_until(rested_s + 0.01 * window_s)
+        allowed = trial.allowed
+        await trial.offer(1 / window_s, 0.01 * window_s)
+        has_recovered = trial.allowed > allowed
+        await trial.sleep_until(rested_s + window_s * (1 - _BEFORE_EDGE))
+        await trial.offer(_BURST_FACTOR * limit / window_s, 2 * _BEFORE_EDGE * window_s)
+        return has_recovered
+
+    def _arrivals(self, trial: "_Trial") -> Sequence[Arrival]:
+        if self._hits is None:
+            return trial.arrivals
+        return [Arrival(at_s=hit.at_s, is_allowed=not hit.is_limited) for hit in self._hits()]
+
+
+class _Trial:
+    """The calls of one test, with what became of each."""
+
+    def __init__(self, service: Any, operation: ServiceOperation, *, clock: Clock | None) -> None:
+        self._service = service
+        self._operation = operation
+        self._clock = clock
+        self._timing = timing_of(clock)
+        self._lock = threading.Lock()
+        self._is_async = True if is_awaited(operation) else None
+        self.arrivals: list[Arrival] = []
+        self.allowed = 0
+        self.refused = 0
+        self.failed = 0
+        self.attempted = 0
+        self.retry_after_s: float | None = None
+
+    def now_s(self) -> float:
+        return self._timing.now_ns() / _NS
+
+    async def sleep_until(self, at_s: float) -> None:
+        left_s = at_s - self.now_s()
+        if left_s > 0:
+            await self._timing.sleep_async(left_s)
+
+    async def offer(self, rate_per_s: float, duration_s: float) -> LoadResult:
+        """Offer calls at a rate; those that still wait at the end are given up."""
+        model = Open(
+            rate_per_s=rate_per_s,
+            duration_s=duration_s,
+            drain_s=0.0 if self._clock is not None else min(1.0, duration_s / 10),
+        )
+        if self._is_async is None:
+            self._is_async = await self._ask()
+        call = self._call_async if self._is_async else self._call
+        return await run_load(call, model, is_async=self._is_async, clock=self._clock)
+
+    async def _ask(self) -> bool:
+        """Make the first call, to see whether it must be awaited; it counts as any other."""
+        began_s = self.now_s()
+        try:
+            result = self._operation(self._service)
+            if not isinstance(result, Awaitable):
+                self._returned(result, began_s)
+                return False
+            self._returned(await result, began_s)
+        except Exception as error:  # noqa: BLE001 - recorded with what it means
+            self._raised(error, began_s)
+            return False
+        return True
+
+    async def _call_async(self) -> Any:
+        began_s = self.now_s()
+        self.attempted += 1
+        try:
+            result = await self._operation(self._service)
+        except Exception as error:
+            self._raised(error, began_s)
+            raise
+        self._returned(result, began_s)
+        return result
+
+    def _call(self) -> Any:
+        began_s = self.now_s()
+        with self._lock:
+            self.attempted += 1
+        try:
+            result = self._operation(self._service)
+        except Exception as error:
+            with self._lock:
+                self._raised(error, began_s)
+            raise
+        with self._lock:
+            self._returned(result, began_s)
+        return result
+
+    def _raised(self, error: Exception, began_s: float) -> None:
+        self._count(classify(error), began_s)
+        wait_s = getattr(error, "retry_after_s", None)
+        if isinstance(wait_s, int | float):
+            self.retry_after_s = max(self.retry_after_s or 0.0, float(wait_s))
+
+    def _returned(self, result: object, began_s: float) -> None:
+        self._count(Outcome.OK if result is None else outcome_of_result(result), began_s)
+
+    def _count(self, outcome: Outcome, began_s: float) -> None:
+        if outcome is Outcome.OK:
+            self.allowed += 1
+            # A client that holds calls back lets them through when they end, not when they begin.
+            self.arrivals.append(Arrival(at_s=self.now_s(), is_allowed=True))
+        elif outcome in _REFUSED:
+            self.refused += 1
+            self.arrivals.append(Arrival(at_s=began_s, is_allowed=False))
+        else:
+            self.failed += 1
+
+    def last_resumption_s(self) -> float | None:
+        """Return when a call went through last after one that was refused; None for never."""
+        found, was_refused = None, False
+        for arrival in self.arrivals:
+            if arrival.is_allowed and was_refused:
+                found = arrival.at_s
+            was_refused = not arrival.is_allowed
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    limit: int
+    window_s: float
+    burst: int
+    seen: Sequence[Arrival]
+    trial: _Trial
+    load: LoadResult
+    offered_per_s: float
+    begun_s: float
+    saturated_s: float
+    has_recovered: bool
+    is_isolated: bool | None
+    sees_hits: bool
+
+
+def _judge(facts: _Facts) -> RateLimitResult:
+    trial, limit, window_s = facts.trial, facts.limit, facts.window_s
+    is_delaying = not trial.refused and facts.load.unfinished > TOLERANCE * limit
+    rate = _rate(facts, is_delaying=is_delaying)
+    most = busiest_window(facts.seen, window_s)
+    return RateLimitResult(
+        expected_limit=limit,
+        window_s=window_s,
+        attempted=trial.attempted,
+        successful=trial.allowed,
+        rate_limit_errors=trial.refused,
+        other_errors=trial.failed,
+        duration_s=trial.now_s() - facts.begun_s,
+        offered_per_s=facts.offered_per_s,
+        rate=rate,
+        most_in_a_window=most,
+        retry_after_s=trial.retry_after_s,
+        has_recovered=facts.has_recovered,
+        is_isolated=facts.is_isolated,
+        is_delaying=is_delaying,
+        check=Check(
+            subject=f"limit of {limit} in {window_s:g} s",
+            failures=tuple(_failures(facts, rate, most, is_delaying=is_delaying)),
+            doubts=tuple(_doubts(facts, rate)),
+        ),
+    )
+
+
+def _rate(facts: _Facts, *, is_delaying: bool) -> Rate | None:
+    seen = [arrival for arrival in facts.seen if arrival.at_s < facts.saturated_s]
+    if is_delaying:
+        # Nothing is refused: the limiter is at its limit once calls pile up, after a window.
+        seen = [Arrival(at_s=facts.begun_s + facts.window_s, is_allowed=False), *seen]
+    return rate_from_first_refusal(seen, window_s=facts.window_s, end_s=facts.saturated_s)
+
+
+def _failures(facts: _Facts, rate: Rate | None, most: int, *, is_delaying: bool) -> list[str]:
+    limit, window_s = facts.limit, facts.window_s
+    slack = max(1.0, TOLERANCE * limit)
+    failures = []
+    if not facts.trial.refused and not is_delaying:
+        failures.append(f"nothing was refused at {facts.offered_per_s:.3g}/s")
+    if most > limit + facts.burst + slack:
+        failures.append(f"too many: {most} went through within {window_s:g} s")
+    if rate is not None and rate.low_per_s * window_s > limit + slack:
+        failures.append(f"too many: {rate.per_s:.4g}/s went through in the long run")
+    if rate is not None and rate.high_per_s * window_s < limit - slack:
+        failures.append(f"too few: {rate.per_s:.4g}/s went through in the long run")
+    if not facts.has_recovered and facts.trial.allowed:
+        failures.append("refused a call after a quiet window")
+    if facts.is_isolated is False:
+        failures.append("refused calls with another key")
+    return failures
+
+
+def _doubts(facts: _Facts, rate: Rate | None) -> list[str]:
+    limit_per_s = facts.limit / facts.window_s
+    doubts = []
+    if facts.offered_per_s < MIN_OFFERED * limit_per_s * (1 - TOLERANCE):
+        doubts.append(
+            f"only {facts.offered_per_s:.4g}/s were offered of the {limit_per_s:.4g}/s allowed"
+        )
+    if facts.load.dropped:
+        doubts.append(f"{facts.load.dropped} calls were dropped")
+    if rate is None:
+        doubts.append("no whole window after the first refusal")
+    if facts.trial.failed:
+        doubts.append(f"{facts.trial.failed} calls failed otherwise")
+    return doubts
