@@ -54,7 +54,10 @@ def rate_from_first_refusal(
     count = sum(
         arrival.is_allowed and begin_s <= arrival.at_s < begin_s + span_s for arrival in arrivals
     )
-    # Either edge of the span may fall on either side of one call.
+    # Either edge of the span may fall on either side of one call, and in each window the limiter
+    # may have been ready up to one arrival before anybody came.
     return Rate(
-        per_s=count / span_s, low_per_s=max(0, count - 1) / span_s, high_per_s=(count + 1) / span_s
+        per_s=count / span_s,
+        low_per_s=max(0, count - 1) / span_s,
+        high_per_s=(count + 1 + windows) / span_s,
     )

@@ -45,7 +45,7 @@ async def warm_up(
     return is_async
 
 
-def is_awaited(operation: Operation) -> bool:
+def is_awaited(operation: Callable[..., Any]) -> bool:
     """Say whether an operation is declared as asynchronous."""
     plain = inspect.unwrap(operation)
     while isinstance(plain, functools.partial):
