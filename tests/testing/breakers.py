@@ -153,6 +153,10 @@ class LeakyBreaker(Breaker):
                 return False
         return super().admit()
 
+    def succeeded(self) -> None:
+        if self.opened_at_s is None or self.has_waited():
+            super().succeeded()
+
 
 class PatientBreaker(Breaker):
     """Wrong: asks the dependency before it says no."""
