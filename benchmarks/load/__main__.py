@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from benchmarks.load import leaks, overhead, truth
+from benchmarks.load.patterns import PATTERNS
 
 _MAX_NOOP_S = 0.6e-6
 _MAX_MEMORY_BYTES = 5_000_000
@@ -33,7 +34,7 @@ def _overhead(rounds: int, locust: Path | None) -> Iterator[Line]:
     if locust is not None:
         seconds = overhead.noop_s_of_locust(locust)
         yield Line(text=f"no-op, Locust task with its event: {seconds * 1e9:.0f} ns of processor")
-    for name in overhead.PATTERNS:
+    for name in PATTERNS:
         grown = overhead.memory_bytes(name)
         kept = grown <= _MAX_MEMORY_BYTES if name.startswith("perfgate") else None
         yield Line(text=f"100,000 operations, {name}: {grown / 1e6:.1f} MB", is_kept=kept)

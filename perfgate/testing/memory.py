@@ -16,6 +16,7 @@ import mmap
 import statistics
 import sys
 import tracemalloc
+from array import array
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ MIN_RISING: Final = 0.8
 _PAGE_BYTES: Final = mmap.PAGESIZE
 _TRACED_OPERATIONS: Final = 500
 _SHOWN_LINES: Final = 5
+_UNKNOWN: Final = -1
 _STATM = Path("/proc/self/statm")
 
 
@@ -172,17 +174,17 @@ def _advance(steps: _Steps) -> int | MemoryGrowth:
 def _steps(batches: int, operations: int) -> _Steps:
     if batches < 4 or operations < 1:  # noqa: PLR2004 - two halves with a slope each
         raise ValueError("batches must be at least 4 and operations at least 1")
-    samples = [_sample()]
+    series = _Series(2 * batches + 1)
     for _ in range(batches):
         yield operations
-        samples.append(_sample())
-    growth = judge_growth(samples, operations)
+        series.add()
+    growth = judge_growth(series.samples(), operations)
     if not growth.is_leaking:
         return growth
     for _ in range(batches):
         yield operations
-        samples.append(_sample())
-    growth = judge_growth(samples, operations)
+        series.add()
+    growth = judge_growth(series.samples(), operations)
     if not growth.is_leaking or tracemalloc.is_tracing():
         return growth
     suspects = yield from _trace()
@@ -226,9 +228,28 @@ def _assert(growth: MemoryGrowth) -> MemoryGrowth:
     return growth
 
 
-def _sample() -> Sample:
-    rss_bytes = settled_rss_bytes()
-    return Sample(blocks=sys.getallocatedblocks(), rss_bytes=rss_bytes)
+class _Series:
+    """Samples in places that were allocated ahead: new ones would look like a leak."""
+
+    def __init__(self, capacity: int) -> None:
+        self._blocks = array("q", bytes(8 * capacity))
+        self._rss_bytes = array("q", bytes(8 * capacity))
+        self._count = 0
+        self.add()
+
+    def add(self) -> None:
+        rss_bytes = settled_rss_bytes()
+        self._rss_bytes[self._count] = _UNKNOWN if rss_bytes is None else rss_bytes
+        self._blocks[self._count] = sys.getallocatedblocks()
+        self._count += 1
+
+    def samples(self) -> list[Sample]:
+        return [
+            Sample(blocks=blocks, rss_bytes=None if rss_bytes == _UNKNOWN else rss_bytes)
+            for blocks, rss_bytes in zip(
+                self._blocks[: self._count], self._rss_bytes[: self._count], strict=True
+            )
+        ]
 
 
 def _slope(values: Sequence[float]) -> float:

@@ -155,22 +155,22 @@ class RateLimitTester:
                 tasks.start_soon(other.offer, windows / window_s, windows * window_s)
             load = await trial.offer(rate_per_s, windows * window_s)
         saturated_s = trial.now_s()
+        known_until_s = saturated_s if self._hits else trial.known_until_s()
         has_recovered = await self._burst_across_edge(trial, expected_limit, window_s)
-        seen = self._arrivals(trial)
         return _judge(
             _Facts(
                 limit=expected_limit,
                 window_s=window_s,
                 burst=burst,
-                seen=seen,
+                hits=self._arrivals(),
                 trial=trial,
                 load=load,
                 offered_per_s=(load.count + load.unfinished) / (saturated_s - begun_s),
                 begun_s=begun_s,
                 saturated_s=saturated_s,
+                known_until_s=known_until_s,
                 has_recovered=has_recovered,
                 is_isolated=None if other is None else other.refused == 0 and other.allowed > 0,
-                sees_hits=self._hits is not None,
             )
         )
 
@@ -184,15 +184,15 @@ class RateLimitTester:
         rested_s = edge_s + window_s * math.ceil((trial.now_s() - edge_s) / window_s + 1)
         await trial.sleep_until(rested_s + 0.01 * window_s)
         allowed = trial.allowed
-        await trial.offer(1 / window_s, 0.01 * window_s)
+        await trial.once()
         has_recovered = trial.allowed > allowed
         await trial.sleep_until(rested_s + window_s * (1 - _BEFORE_EDGE))
         await trial.offer(_BURST_FACTOR * limit / window_s, 2 * _BEFORE_EDGE * window_s)
         return has_recovered
 
-    def _arrivals(self, trial: Trial) -> Sequence[Arrival]:
+    def _arrivals(self) -> Sequence[Arrival] | None:
         if self._hits is None:
-            return trial.arrivals
+            return None
         return [Arrival(at_s=hit.at_s, is_allowed=not hit.is_limited) for hit in self._hits()]
 
 
@@ -201,21 +201,32 @@ class _Facts:
     limit: int
     window_s: float
     burst: int
-    seen: Sequence[Arrival]
+    hits: Sequence[Arrival] | None
     trial: Trial
     load: LoadResult
     offered_per_s: float
     begun_s: float
     saturated_s: float
+    known_until_s: float
     has_recovered: bool
     is_isolated: bool | None
-    sees_hits: bool
+
+    @property
+    def is_delaying(self) -> bool:
+        """Whether calls pile up that nobody refused."""
+        return not self.trial.refused and self.load.unfinished > TOLERANCE * self.limit
+
+    @property
+    def seen(self) -> Sequence[Arrival]:
+        """When calls were let through or refused, from where it can be seen best."""
+        if self.hits is not None:
+            return self.hits
+        return self.trial.completions if self.is_delaying else self.trial.arrivals
 
 
 def _judge(facts: _Facts) -> RateLimitResult:
     trial, limit, window_s = facts.trial, facts.limit, facts.window_s
-    is_delaying = not trial.refused and facts.load.unfinished > TOLERANCE * limit
-    rate = _rate(facts, is_delaying=is_delaying)
+    rate = _rate(facts)
     most = busiest_window(facts.seen, window_s)
     return RateLimitResult(
         expected_limit=limit,
@@ -231,28 +242,29 @@ def _judge(facts: _Facts) -> RateLimitResult:
         retry_after_s=trial.retry_after_s,
         has_recovered=facts.has_recovered,
         is_isolated=facts.is_isolated,
-        is_delaying=is_delaying,
+        is_delaying=facts.is_delaying,
         check=Check(
             subject=f"limit of {limit} in {window_s:g} s",
-            failures=tuple(_failures(facts, rate, most, is_delaying=is_delaying)),
+            failures=tuple(_failures(facts, rate, most)),
             doubts=tuple(_doubts(facts, rate)),
         ),
     )
 
 
-def _rate(facts: _Facts, *, is_delaying: bool) -> Rate | None:
+def _rate(facts: _Facts) -> Rate | None:
     seen = [arrival for arrival in facts.seen if arrival.at_s < facts.saturated_s]
-    if is_delaying:
+    if facts.is_delaying:
         # Nothing is refused: the limiter is at its limit once calls pile up, after a window.
         seen = [Arrival(at_s=facts.begun_s + facts.window_s, is_allowed=False), *seen]
-    return rate_from_first_refusal(seen, window_s=facts.window_s, end_s=facts.saturated_s)
+        return rate_from_first_refusal(seen, window_s=facts.window_s, end_s=facts.saturated_s)
+    return rate_from_first_refusal(seen, window_s=facts.window_s, end_s=facts.known_until_s)
 
 
-def _failures(facts: _Facts, rate: Rate | None, most: int, *, is_delaying: bool) -> list[str]:
+def _failures(facts: _Facts, rate: Rate | None, most: int) -> list[str]:
     limit, window_s = facts.limit, facts.window_s
     slack = max(1.0, TOLERANCE * limit)
     failures = []
-    if not facts.trial.refused and not is_delaying:
+    if not facts.trial.refused and not facts.is_delaying:
         failures.append(f"nothing was refused at {facts.offered_per_s:.3g}/s")
     if most > limit + facts.burst + slack:
         failures.append(f"too many: {most} went through within {window_s:g} s")
