@@ -48,6 +48,13 @@ def benchmark(session: nox.Session) -> None:
 
 
 @nox.session
+def load(session: nox.Session) -> None:
+    """Put the services under load, against the local upstreams; arguments go to the program."""
+    session.install("-e", ".[load,services]")
+    session.run("python", "-m", "benchmarks.service_load", *session.posargs)
+
+
+@nox.session
 def versions(session: nox.Session) -> None:
     """Measure with every version of pytest-benchmark that is supported; slow, installs each."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
