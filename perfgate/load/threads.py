@@ -25,6 +25,8 @@ _NS: Final = 1_000_000_000
 _FOREVER_NS: Final = 1 << 62
 _IDLE_NS: Final = 1 << 62
 _LOOK_S: Final = 0.01
+_GRACE_S: Final = 0.2
+"""For what is under way when the run is over; nobody waits for its result any more."""
 _PATIENCE: Final = 2
 """Deadlines until an operation that has not returned is left behind."""
 _FLOOR_OPERATIONS: Final = 2_000
@@ -173,11 +175,14 @@ class _Run:
 
     def join(self) -> None:
         """Wait for the threads that still work, and leave those behind that do not return."""
+        over_s: float | None = None
         for slot, thread in enumerate(self.threads):
             while thread.is_alive() and slot not in self.left_behind:
                 thread.join(_LOOK_S)
-                self.watch()
-                if self.recorder.is_aborted and self.deadline_ns == _FOREVER_NS:
+                if self.watch():
+                    continue
+                over_s = over_s or time.monotonic()
+                if time.monotonic() - over_s > _GRACE_S:
                     self.left_behind.add(slot)
 
 

@@ -153,3 +153,19 @@ def test_an_answer_with_the_status_of_an_error_is_a_failure() -> None:
 
     result = run_threads(operation, Closed(operations=2))
     assert result.failures[Outcome.HTTP_4XX].details == {"status 404": 2}
+
+
+def test_a_cancelled_run_does_not_wait_for_what_never_returns() -> None:
+    is_cancelled = threading.Event()
+    release = threading.Event()
+    counter = Counter()
+
+    def operation() -> None:
+        if counter.next() == 2:
+            is_cancelled.set()
+        release.wait()
+
+    began_s = time.monotonic()
+    run_threads(operation, Closed(concurrency=2, operations=10), is_cancelled=is_cancelled)
+    release.set()
+    assert time.monotonic() - began_s < 20
