@@ -30,7 +30,7 @@ def _overhead(rounds: int, locust: Path | None) -> Iterator[Line]:
     for name, seconds in overhead.noop_s(rounds).items():
         is_ours = name.startswith("perfgate")
         kept = seconds <= _MAX_NOOP_S if is_ours else None
-        yield Line(text=f"no-op, {name}: {seconds * 1e9:.0f} ns per operation", is_kept=kept)
+        yield Line(text=f"no-op, {name}: {seconds * 1e9:.0f} ns of processor", is_kept=kept)
     if locust is not None:
         seconds = overhead.noop_s_of_locust(locust)
         yield Line(text=f"no-op, Locust task with its event: {seconds * 1e9:.0f} ns of processor")
@@ -88,7 +88,7 @@ def _leaks() -> Iterator[Line]:
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--rounds", default=15, help="Turns of each pattern; the best one counts.")
+@click.option("--rounds", default=40, help="Turns of each pattern; the best one counts.")
 @click.option(
     "--locust", type=click.Path(path_type=Path), help="A Python that has Locust, to compare with."
 )

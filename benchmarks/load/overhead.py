@@ -12,6 +12,7 @@ __all__ = ["memory_bytes", "noop_s", "noop_s_of_locust"]
 
 CONCURRENCY = 50
 OPERATIONS = 100_000
+TURN = 20_000
 _KIB = 1024
 
 _LOCUST = """
@@ -45,15 +46,15 @@ async def _nothing() -> None:
 
 
 def noop_s(rounds: int) -> dict[str, float]:
-    """Return the least seconds per operation over rounds in which each pattern has its turn."""
+    """Return the least processor seconds per operation of each pattern, which take turns."""
     least = dict.fromkeys(PATTERNS, float("inf"))
 
     async def turn(name: str) -> float:
-        return await PATTERNS[name](_nothing, CONCURRENCY, OPERATIONS)
+        return await PATTERNS[name](_nothing, CONCURRENCY, TURN)
 
     for _ in range(rounds):
         for name in PATTERNS:
-            least[name] = min(least[name], asyncio.run(turn(name)) / OPERATIONS)
+            least[name] = min(least[name], asyncio.run(turn(name)) / TURN)
     return least
 
 
