@@ -9,7 +9,7 @@ __all__ = ["exponential"]
 
 
 def exponential(clock: FakeClock, *, mean_s: float, seed: int) -> Callable[[], Awaitable[None]]:
-    source = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    source = random.Random(seed)
 
     async def operation() -> None:
         await clock.sleep_async(source.expovariate(1 / mean_s))

@@ -3,7 +3,7 @@ import math
 from array import array
 
 import anyio
-import cmarkgfm  # type: ignore[import-untyped]
+import cmarkgfm
 
 from benchmarks.service_load.performance import PerformanceBenchmark
 from perfgate.load import Closed, LoadResult
