@@ -15,7 +15,6 @@ from perfgate.testing.verdict import Check, LoadVerdict
 
 __all__ = ["CircuitBreakerResult", "CircuitBreakerTester", "Dependency", "Traffic"]
 
-MAX_FAIL_FAST_S: Final = 0.01
 _CALLERS: Final = 20
 _FAST_CALLS: Final = 400
 """Enough for a 99th percentile."""
@@ -102,6 +101,7 @@ class CircuitBreakerTester:
             let through and reported as refused.
         open_s: How long the breaker stays open.
         probes: How many calls it may let through half-open.
+        max_fail_fast_s: How long a refusal may take, for 99 % of them.
     """
 
     def __init__(
@@ -111,12 +111,14 @@ class CircuitBreakerTester:
         dependency: Dependency | None = None,
         open_s: float = 30.0,
         probes: int = 1,
+        max_fail_fast_s: float = 0.01,
     ) -> None:
         self._clock = clock
         self._timing = timing_of(clock)
         self._dependency = dependency
         self._open_s = open_s
         self._probes = probes
+        self._max_fail_fast_s = max_fail_fast_s
 
     async def validate_circuit_breaker(
         self,
@@ -133,7 +135,11 @@ class CircuitBreakerTester:
         """
         failing = _Caller(service, failing_operation, self._clock)
         succeeding = _Caller(service, success_operation, self._clock)
-        story = _Story(threshold=failure_threshold, allowed_probes=self._probes)
+        story = _Story(
+            threshold=failure_threshold,
+            allowed_probes=self._probes,
+            max_fail_fast_s=self._max_fail_fast_s,
+        )
         await self._open_it(failing, story)
         if story.failures_until_open is not None:
             await self._knock(succeeding, story)
@@ -258,6 +264,7 @@ class _Story:
 
     threshold: int
     allowed_probes: int
+    max_fail_fast_s: float
     failures_until_open: int | None = None
     hits_until_open: int | None = None
     unexpected: int = 0
@@ -312,7 +319,7 @@ class _Story:
             self.failures.append(f"let {let_through} of {self.calls_while_open} through while open")
         if self.hits_while_open:
             self.failures.append(f"{self.hits_while_open} calls reached upstream while open")
-        if self.fail_fast_p99_s > MAX_FAIL_FAST_S:
+        if self.fail_fast_p99_s > self.max_fail_fast_s:
             self.failures.append(f"took {self.fail_fast_p99_s * 1e3:.3g} ms to refuse (p99)")
 
     def _judge_half_open(self) -> None:

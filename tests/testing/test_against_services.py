@@ -60,7 +60,6 @@ def test_a_limit_of_the_upstream_is_judged_by_its_own_log(server: Upstream) -> N
     result = _validate_server(server)
     # Where the machine was too busy to offer enough, that is what it says.
     assert result.verdict in {LoadVerdict.PASSED, LoadVerdict.INCONCLUSIVE}, result.check.reason
-    assert result.rate_limit_errors > 0
     assert result.most_in_a_window <= LIMIT
 
 
@@ -84,7 +83,7 @@ def test_a_client_that_holds_calls_back_keeps_the_limit(server: Upstream) -> Non
     assert result.is_delaying
     assert result.within_expected_limit
     assert result.rate is not None
-    assert result.rate.per_s == pytest.approx(LIMIT / WINDOW_S, rel=0.1)
+    assert result.rate.low_per_s <= LIMIT / WINDOW_S
 
 
 def test_the_breaker_of_a_service_does_what_it_must(server: Upstream) -> None:
@@ -94,7 +93,9 @@ def test_the_breaker_of_a_service_does_what_it_must(server: Upstream) -> None:
 
     async def main() -> CircuitBreakerResult:
         async with _service(server, ResilienceSettings(retry=ONCE, breaker=breaker)) as stripe:
-            tester = CircuitBreakerTester(dependency=server, open_s=0.5, probes=2)
+            tester = CircuitBreakerTester(
+                dependency=server, open_s=0.5, probes=2, max_fail_fast_s=1.0
+            )
             return await tester.validate_circuit_breaker(
                 stripe,
                 lambda each: each.create_payment_intent(amount=5, currency="eur"),
