@@ -24,8 +24,8 @@ from perfgate.measure.sources import source_layout
 
 __all__ = ["Workshop", "checked_out", "neighbours", "record"]
 
-_TRIAL_TURNS: Final = (20, 200)
-_TRIAL_PAIRS: Final = 8
+_TRIAL_WORK: Final = 100
+_TRIAL_PAIRS: Final = 12
 _ROUNDS: Final = 24
 
 
@@ -160,10 +160,11 @@ def record(
         found["pairs"][key] = shop.pairs(root, names, pairs)
         yield found
     slowed = {}
+    doubled = _work_that_doubles(shop)
     for slowdown in slowdowns:
         key = f"{slowdown:g}"
         slowed[key] = shop.copy(f"slower-{key}")
-        slow_down(slowed[key], _turns(shop, slowdown))
+        slow_down(slowed[key], {one: max(1, round(slowdown * doubled[one])) for one in doubled})
         found["pairs"][key] = shop.pairs(slowed[key], targets, pairs)
         found["processes"][key] = []
         yield found
@@ -175,23 +176,16 @@ def record(
         yield found
 
 
-def _turns(shop: Workshop, slowdown: float) -> dict[Target, int]:
-    """Return how long each target's loop must be: linear in its length, from two trials."""
+def _work_that_doubles(shop: Workshop) -> dict[Target, float]:
+    """Return how much needless work makes each target's benchmark take twice as long."""
     targets = shop.subject.targets
-    names = [target.benchmark for target in targets]
-    extra = []
-    for turns in _TRIAL_TURNS:
-        root = shop.copy("trial")
-        slow_down(root, dict.fromkeys(targets, turns))
-        estimates = shop.pairs(root, names, _TRIAL_PAIRS)
-        extra.append({name: math.expm1(median(values)) for name, values in estimates.items()})
-    few, many = _TRIAL_TURNS
-    found = {}
-    for target in targets:
-        low, high = extra[0][target.benchmark], extra[1][target.benchmark]
-        slope = (high - low) / (many - few)
-        found[target] = max(0, round(few + (slowdown - low) / slope)) if slope > 0 else 0
-    return found
+    root = shop.copy("trial")
+    slow_down(root, dict.fromkeys(targets, _TRIAL_WORK))
+    estimates = shop.pairs(root, [target.benchmark for target in targets], _TRIAL_PAIRS)
+    return {
+        target: _TRIAL_WORK / max(math.expm1(median(estimates[target.benchmark])), 1e-3)
+        for target in targets
+    }
 
 
 @contextlib.contextmanager
