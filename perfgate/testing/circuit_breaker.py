@@ -163,7 +163,10 @@ class CircuitBreakerTester:
         """Call while it is open: one at a time, so that each shows how fast it is refused."""
         await succeeding.once()  # tells whether it must be awaited
         self._forget()
-        load = await succeeding.load(Closed(operations=_FAST_CALLS), is_real=True)
+        # On a slow machine in real time it must not come to its probes meanwhile.
+        duration_s = self._open_s / 2 if self._clock is None else None
+        model = Closed(operations=_FAST_CALLS, duration_s=duration_s)
+        load = await succeeding.load(model, is_real=True)
         story.calls_while_open = load.count
         story.rejected_while_open = load.count_of(Outcome.CIRCUIT_OPEN)
         story.hits_while_open = self._hits()

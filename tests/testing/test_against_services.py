@@ -87,14 +87,14 @@ def test_a_client_that_holds_calls_back_keeps_the_limit(server: Upstream) -> Non
 
 
 def test_the_breaker_of_a_service_does_what_it_must(server: Upstream) -> None:
-    breaker = BreakerSettings(failure_threshold=5, open_s=0.5, probes=2)
+    breaker = BreakerSettings(failure_threshold=5, open_s=1.0, probes=2)
     server.set_latency(Latency(mean_s=0.02))
     server.inject(Fault(kind=FaultKind.STATUS, status=500, path="/v1/payment_intents", count=None))
 
     async def main() -> CircuitBreakerResult:
         async with _service(server, ResilienceSettings(retry=ONCE, breaker=breaker)) as stripe:
             tester = CircuitBreakerTester(
-                dependency=server, open_s=0.5, probes=2, max_fail_fast_s=1.0
+                dependency=server, open_s=1.0, probes=2, max_fail_fast_s=1.0
             )
             return await tester.validate_circuit_breaker(
                 stripe,
