@@ -15,14 +15,25 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("python", "-m", "pytest", *(session.posargs or ("-n2", "--dist=loadscope", "-q")))
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Let the official clients of the services drive the local upstreams."""
+    groups = nox.project.dependency_groups(PYPROJECT, "test", "contract")
+    session.install("-e", ".[load,services]", *groups)
+    session.run(
+        "python", "-m", "pytest", "-q", "-m", "contract", "tests/contract", *session.posargs
+    )
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check format, style, types and the direction of imports."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "lint"), "nox")
+    groups = nox.project.dependency_groups(PYPROJECT, "lint")
+    session.install("-e", ".[load,services]", *groups, "nox")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("mypy")
@@ -32,7 +43,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """Hold this checkout against its approved and its former code; arguments go to ``check``."""
-    session.install("-e", ".")
+    session.install("-e", ".[load,services]")
     session.run("perfgate", "check", *session.posargs)
 
 
@@ -41,6 +52,13 @@ def bars(session: nox.Session) -> None:
     """Hold perfgate's own speed and memory to what is promised; two minutes."""
     session.install("-e", ".")
     session.run("python", "-m", "benchmarks.bars")
+
+
+@nox.session
+def load(session: nox.Session) -> None:
+    """Put the services under load, against the local upstreams; arguments go to the program."""
+    session.install("-e", ".[load,services]")
+    session.run("python", "-m", "benchmarks.service_load", *session.posargs)
 
 
 @nox.session

@@ -1,0 +1,1 @@
+"""Experiments on the load engine and the testers; ``python -m benchmarks.load``."""

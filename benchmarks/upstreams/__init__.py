@@ -1,0 +1,1 @@
+"""Models of the APIs that the services talk to, served by perfgate's own local upstream."""
