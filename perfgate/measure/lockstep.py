@@ -330,21 +330,21 @@ class _Group:
                 _check_origins(side, end.message["modules"])
         runs = {side.name: self._run_of(end) for side, end in results.items()}
         runs.update(absent)
-        turns = {
-            side.name: end.turns_s
+        rounds_s = {
+            side.name: end.rounds_s
             for side, end in results.items()
             if isinstance(end, Finish) and not isinstance(runs[side.name], Failure)
         }
-        candidate_turns = turns.get(candidate_side.name)
+        candidate_s = rounds_s.get(candidate_side.name)
         estimates = {}
         failures = {}
         for reference in references:
             run = runs[reference.name]
             if isinstance(run, Failure):
                 failures[reference.name] = run
-            elif candidate_turns is not None:
+            elif candidate_s is not None:
                 estimates[reference.name] = pair_estimate(
-                    candidate_turns, turns[reference.name], len(results)
+                    candidate_s, rounds_s[reference.name], len(results)
                 )
         return GroupOutcome(
             candidate=runs[candidate_side.name],

@@ -4,7 +4,7 @@ import math
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any, Final
 
 from perfgate.measure.worker import Worker, WorkerLost
@@ -20,8 +20,7 @@ _SLOW_ROUND_S: Final = 0.050
 _SLOW_ROUNDS: Final = 4
 _VERY_SLOW_ROUND_S: Final = 0.500
 _VERY_SLOW_ROUNDS: Final = 2
-_TURN_SIZES: Final = (3, 2)
-_LONG_TURN: Final = 5
+_MOST_WARM_UP_ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +31,6 @@ class Finish:
     """The ``finished`` event."""
     rounds_s: Sequence[float]
     """Seconds per iteration, in the order of the rounds."""
-    turns_s: Sequence[float]
-    """The median round of each turn, in order: what is paired with the other sides'."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +38,7 @@ class Schedule:
     """How one benchmark is to be run on every side."""
 
     iterations: int
-    turns: int
-    rounds_per_turn: int
+    rounds: int
     warm_up_rounds: int
 
 
@@ -57,7 +53,6 @@ class _Player:
         self._worker = worker
         self._timeout_s = timeout_s
         self.is_ready = False
-        self.rounds_per_turn = 1
         self.finish: Finish | None = None
         self.lost: WorkerLost | None = None
 
@@ -72,9 +67,7 @@ class _Player:
             self.lost = lost
             raise
         if message["event"] == "finished":
-            size = self.rounds_per_turn
-            turns_s = [median(numbers[at : at + size]) for at in range(0, len(numbers), size)]
-            self.finish = Finish(message=message, rounds_s=numbers, turns_s=turns_s)
+            self.finish = Finish(message=message, rounds_s=numbers)
             raise _Ended
         self.is_ready = True
         return message, numbers
@@ -134,9 +127,8 @@ def _conduct(players: Sequence[_Player], most_rounds: int) -> None:
     plan = as_written(ready, most_rounds) if is_pedantic else _calibrated(players, most_rounds)
     for player in _warm_up_order(players):
         player.ask(do="warm-up", iterations=plan.iterations, rounds=plan.warm_up_rounds)
-        player.rounds_per_turn = plan.rounds_per_turn
-    for number, turns in round_order(len(players), plan.turns):
-        players[number].ask(do="go", rounds=turns * plan.rounds_per_turn)
+    for number, rounds in round_order(len(players), plan.rounds):
+        players[number].ask(do="go", rounds=rounds)
 
 
 def _warm_up_order(players: Sequence[_Player]) -> Sequence[_Player]:
@@ -154,35 +146,29 @@ def _calibrated(players: Sequence[_Player], most_rounds: int) -> Schedule:
     iterations = max(1, round(_ROUND_S / call_s))
     return Schedule(
         iterations=iterations,
-        turns=rounds_for(call_s * iterations, len(players), most_rounds),
-        rounds_per_turn=1,
+        rounds=rounds_for(call_s * iterations, len(players), most_rounds),
         warm_up_rounds=1 if call_s < _SLOW_ROUND_S else 0,
     )
 
 
 def as_written(ready: Sequence[dict[str, Any]], most_rounds: int) -> Schedule:
-    """Keep to what the author of a pedantic benchmark allows, in turns of several rounds.
+    """Keep to what the author of a pedantic benchmark allows: whole rotations of the order.
 
-    Such a round is often a single short call, and the first one after the other side's turn is
-    cold: with three and more to a turn, the turn's median is a warm one. The very first rounds are
-    coldest of all, so what whole rotations do not need warms up. A tree in which the benchmark is
-    not pedantic sets no limits.
+    The very first rounds are coldest, so one at least warms up wherever a rotation remains. One
+    round to a turn: turns of three, whose medians are warm, spread two to four times as far
+    between pairs (10 to 1,000 rounds of 5 to 60 us). A tree in which the benchmark is not pedantic
+    sets no limits.
     """
     sides = len(ready)
     limited = [message for message in ready if message["iterations"] is not None]
-    rounds = min(message["rounds"] for message in limited)
-    per_turn = next((size for size in _TURN_SIZES if size * sides < rounds), 1)
-    if rounds > most_rounds * _LONG_TURN:
-        per_turn = _LONG_TURN
-    turns = min(most_rounds, max(1, (rounds - 1) // per_turn), rounds)
-    turns = turns - turns % sides or turns
-    if rounds == sides:  # nothing to warm up with, but a whole rotation
-        turns = sides
+    allowed = min(message["rounds"] for message in limited)
+    most = min(most_rounds, allowed)
+    rotations = min(most, allowed - 1) // sides or most // sides
+    rounds = rotations * sides or most
     return Schedule(
         iterations=min(message["iterations"] for message in limited),
-        turns=turns,
-        rounds_per_turn=per_turn,
-        warm_up_rounds=min(rounds - turns * per_turn, _LONG_TURN),
+        rounds=rounds,
+        warm_up_rounds=min(allowed - rounds, _MOST_WARM_UP_ROUNDS),
     )
 
 

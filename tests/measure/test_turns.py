@@ -85,17 +85,22 @@ def test_a_pedantic_benchmark_never_runs_more_rounds_than_its_author_allows(
     sides: int, allowed: list[int], most: int
 ) -> None:
     plan = as_written([ready(rounds) for rounds in allowed[:sides]], most)
-    assert plan.turns >= 1
+    assert plan.rounds >= 1
     assert plan.warm_up_rounds >= 0
-    assert plan.turns * plan.rounds_per_turn + plan.warm_up_rounds <= min(allowed[:sides])
+    assert plan.rounds <= most
+    assert plan.rounds + plan.warm_up_rounds <= min(allowed[:sides])
 
 
 @given(sides=SIDES, rounds=st.integers(min_value=3, max_value=3000))
 def test_a_pedantic_benchmark_with_a_round_for_each_side_has_whole_rotations(
     sides: int, rounds: int
 ) -> None:
-    plan = as_written([ready(rounds)] * sides, 40)
-    assert plan.turns % sides == 0 or plan.turns < sides
+    assert as_written([ready(rounds)] * sides, 40).rounds % sides == 0
+
+
+@given(sides=SIDES, rounds=st.integers(min_value=4, max_value=3000))
+def test_a_pedantic_benchmark_with_a_round_to_spare_warms_up(sides: int, rounds: int) -> None:
+    assert as_written([ready(rounds)] * sides, 40).warm_up_rounds >= 1
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([0, 1])))
@@ -103,7 +108,7 @@ def test_the_limits_of_the_side_that_has_some_hold_for_all(order: tuple[int, int
     sides = [ready(7, 5), ready(None, None)]
     plan = as_written([sides[place] for place in order], 40)
     assert plan.iterations == 5
-    assert plan.turns * plan.rounds_per_turn + plan.warm_up_rounds <= 7
+    assert plan.rounds + plan.warm_up_rounds <= 7
 
 
 @given(sides=SIDES, pair=st.integers(min_value=0, max_value=50))
