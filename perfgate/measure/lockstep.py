@@ -71,6 +71,10 @@ class GroupPlan:
     """On the monotonic clock: no benchmark is begun after it."""
 
 
+_Place = tuple[str, str]
+"""A side's name and a benchmark."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupOutcome:
     """What one group of processes found out about one benchmark."""
@@ -129,7 +133,8 @@ def measure_groups(
     """Measure every benchmark in ``groups`` fresh groups of processes.
 
     Each group has a hash seed of its own, drawn from ``seed``. A benchmark that was not begun
-    before the deadline is absent from that group's mapping.
+    before the deadline is absent from that group's mapping. One that hung on a side is not begun
+    there again: it would hold up every group for as long as the first.
 
     Raises:
         MeasurementError: the candidate's processes could not start.
@@ -141,13 +146,14 @@ def measure_groups(
     free: list[int | None] = list(cpus)
     registry = _Registry()
     results: list[Mapping[str, GroupOutcome]] = []
+    hung: dict[_Place, Failure] = {}
     progress.plan(groups * len(plan.benchmarks))
 
     def run(number: int) -> Mapping[str, GroupOutcome]:
         cpu = free.pop()
         try:
             order = side_order(len(plan.sides), number)
-            return _Group(plan, order, hash_seeds[number], cpu, registry, progress).run()
+            return _Group(plan, order, hash_seeds[number], cpu, registry, progress, hung).run()
         finally:
             free.append(cpu)
 
@@ -202,6 +208,7 @@ class _Group:
         cpu: int | None,
         registry: _Registry,
         progress: Progress,
+        hung: dict[_Place, Failure],
     ) -> None:
         self._plan = plan
         self._order = [plan.sides[place] for place in order]
@@ -209,8 +216,9 @@ class _Group:
         self._cpu = cpu
         self._registry = registry
         self._progress = progress
-        self._excluded: dict[tuple[str, str], Failure] = {}
-        """By side and benchmark: a reference that failed there takes no part in it again."""
+        self._hung = hung
+        self._excluded = dict(hung)
+        """What takes no part again: a reference that failed, and what hung in another group."""
 
     def run(self) -> Mapping[str, GroupOutcome]:
         """Measure all benchmarks, with fresh processes after one that was lost."""
@@ -233,6 +241,7 @@ class _Group:
                 players = [one for one in started if name in one.names]
                 ends = self._play(players)
                 results = dict(zip([one.side for one in players], ends, strict=True))
+                self._remember_hung(name, results)
                 if not self._exclude_failed_references(name, results):
                     yield name, self._outcome(results, self._absent(name, players, dropped))
                 if any(isinstance(end, WorkerLost) for end in ends):
@@ -247,6 +256,12 @@ class _Group:
             return ()
         workers = [one.worker for one in players]
         return take_turns(workers, self._plan.timeout_s, self._plan.rounds)
+
+    def _remember_hung(self, name: str, results: Mapping[Side, Finish | WorkerLost]) -> None:
+        for side, end in results.items():
+            run = self._run_of(end)
+            if isinstance(run, Failure) and run.kind is FailureKind.TIMED_OUT:
+                self._hung[side.name, name] = run
 
     def _exclude_failed_references(
         self, name: str, results: Mapping[Side, Finish | WorkerLost]

@@ -131,6 +131,36 @@ def test_a_lost_process_is_one_benchmark_s_failure(
     assert candidate_failure(broken[name]).kind is kind
 
 
+HANGS = """
+import threading
+from pathlib import Path
+
+
+def test_hang(benchmark):
+    if (Path(__file__).parent / "hangs").exists():
+        with (Path(__file__).parent / "begun").open("a") as begun:
+            begun.write("once\\n")
+        threading.Event().wait()
+    benchmark(sum, range(10))
+"""
+
+
+@pytest.mark.parametrize("hanging", ["candidate", "base"])
+def test_what_hung_in_one_group_is_begun_in_no_later_one(tmp_path: Path, hanging: str) -> None:
+    roots = {name: write(tmp_path / name, {FILE: HANGS}) for name in ("candidate", "base")}
+    (roots[hanging] / "hangs").touch()
+    sides = [side_of(name, root) for name, root in roots.items()]
+    groups = lockstep(pair_plan(*sides, benchmarks=("test_hang",), timeout_s=3.0), groups=6)
+    candidates = [group["test_hang"].candidate for group in groups]
+    begun = (roots[hanging] / "begun").read_text().splitlines()
+    assert 1 <= len(begun) <= len(available_cpus())
+    if hanging == "candidate":
+        assert {getattr(one, "kind", None) for one in candidates} == {FailureKind.TIMED_OUT}
+    else:
+        assert all(isinstance(one, ProcessRun) for one in candidates)
+        assert all("base" in group["test_hang"].failures for group in groups)
+
+
 @pytest.mark.parametrize("name", FINE)
 def test_a_benchmark_beside_broken_ones_is_measured(broken: Outcomes, name: str) -> None:
     assert candidate_run(broken[name]).rounds >= 1
