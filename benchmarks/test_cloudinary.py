@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from benchmarks.conftest import Measure
+from benchmarks.measured import Measure
 from benchmarks.upstreams import cloudinary as model
 from benchmarks.upstreams.replay import ReplayAdapter
 from perfgate.services.cloudinary import (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.conftest import Measure
+from benchmarks.measured import Measure
 from benchmarks.upstreams import contentful as model
 from benchmarks.upstreams.replay import ReplayTransport
 from perfgate.services.contentful import ContentfulConfig, ContentfulService

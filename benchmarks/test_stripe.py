@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.conftest import Measure
+from benchmarks.measured import Measure
 from benchmarks.upstreams import stripe as model
 from benchmarks.upstreams.replay import ReplayTransport
 from perfgate.services.resilience import ResilienceSettings

@@ -71,10 +71,6 @@ class GroupPlan:
     """On the monotonic clock: no benchmark is begun after it."""
 
 
-_Place = tuple[str, str]
-"""A side's name and a benchmark."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupOutcome:
     """What one group of processes found out about one benchmark."""
@@ -91,9 +87,11 @@ class GroupOutcome:
 
 @dataclass(slots=True)
 class _Registry:
-    """The living workers of all threads, so that an interrupt can end them."""
+    """What all threads know: living workers, to end them on interrupt, and what hung already."""
 
     workers: set[Worker] = field(default_factory=set)
+    hung: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    """By side and benchmark."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     is_stopped: bool = False
 
@@ -146,14 +144,13 @@ def measure_groups(
     free: list[int | None] = list(cpus)
     registry = _Registry()
     results: list[Mapping[str, GroupOutcome]] = []
-    hung: dict[_Place, Failure] = {}
     progress.plan(groups * len(plan.benchmarks))
 
     def run(number: int) -> Mapping[str, GroupOutcome]:
         cpu = free.pop()
         try:
             order = side_order(len(plan.sides), number)
-            return _Group(plan, order, hash_seeds[number], cpu, registry, progress, hung).run()
+            return _Group(plan, order, hash_seeds[number], cpu, registry, progress).run()
         finally:
             free.append(cpu)
 
@@ -208,7 +205,6 @@ class _Group:
         cpu: int | None,
         registry: _Registry,
         progress: Progress,
-        hung: dict[_Place, Failure],
     ) -> None:
         self._plan = plan
         self._order = [plan.sides[place] for place in order]
@@ -216,9 +212,8 @@ class _Group:
         self._cpu = cpu
         self._registry = registry
         self._progress = progress
-        self._hung = hung
-        self._excluded = dict(hung)
-        """What takes no part again: a reference that failed, and what hung in another group."""
+        self._excluded = dict(registry.hung)
+        """By side and benchmark: what takes no part again, a reference that failed or what hung."""
 
     def run(self) -> Mapping[str, GroupOutcome]:
         """Measure all benchmarks, with fresh processes after one that was lost."""
@@ -261,7 +256,7 @@ class _Group:
         for side, end in results.items():
             run = self._run_of(end)
             if isinstance(run, Failure) and run.kind is FailureKind.TIMED_OUT:
-                self._hung[side.name, name] = run
+                self._registry.hung[side.name, name] = run
 
     def _exclude_failed_references(
         self, name: str, results: Mapping[Side, Finish | WorkerLost]
