@@ -226,9 +226,9 @@ class _Judge:
     def _is_slower(self, comparison: Comparison, case: Case) -> bool:
         """Say whether fresh pairs show a slowdown that the threshold may not let pass.
 
-        Significant over the run, at least half of the threshold, and nine tenths of the threshold
-        not excluded by the interval: cutting at the threshold would miss half of what lies right on
-        it, and an interval that ends just below would miss some more.
+        Significant over the run, an effect of EFFECT_CUT, and an interval that does not exclude
+        _REACH: cutting at the threshold would miss half of what lies right on it, and an interval
+        that ends just below would miss some more.
         """
         if (case.evidence.benchmark, comparison.reference) not in self.findings.slower:
             return False
