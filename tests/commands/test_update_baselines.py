@@ -173,12 +173,12 @@ def test_a_limit_relative_to_the_baseline_holds_from_its_approval_on(tmp_path: P
     (tmp_path / "benchmarks" / "test_shop.py").touch()
     (tmp_path / "pyproject.toml").write_text(
         '[tool.perfgate.suites.shop]\npaths = ["benchmarks/test_shop.py"]\n'
-        'limits = ["p95 < 120% of baseline", "ops_per_s > 90% of baseline"]\n'
+        'limits = ["p95 < 120% of baseline", "pay.ops_per_s > 90% of baseline"]\n'
     )
 
     def reported(p95_s: float, ops_per_s: float) -> Path:
         one = measured("test_a")
-        numbers = {"p95": p95_s, "ops_per_s": ops_per_s, "other": 1.0}
+        numbers = {"p95": p95_s, "pay.ops_per_s": ops_per_s, "other": 1.0}
         runs = tuple(msgspec.structs.replace(run, metrics=numbers) for run in one.runs)
         return write_results(tmp_path / "new.json", msgspec.structs.replace(one, runs=runs))
 
@@ -187,7 +187,7 @@ def test_a_limit_relative_to_the_baseline_holds_from_its_approval_on(tmp_path: P
     assert perfgate(tmp_path, "compare", first).status == 3  # nothing to be relative to
     assert _approve(tmp_path, first).out.startswith(
         f"beyond-limit: {SHOP}test_a: 1.00 ms -> 1.00 ms; "
-        "ops_per_s nothing -> 50.0; p95 nothing -> 0.2\n"
+        "p95 nothing -> 0.2; pay.ops_per_s nothing -> 50.0\n"
     )
     assert perfgate(tmp_path, "compare", first).status == 0
     for slow in (reported(0.25, 50.0), reported(0.2, 40.0)):
