@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from perfgate.load import Clock, Closed, LoadResult, Model, run_async, run_threads
+from perfgate.load.unawaited import refuse_unawaited
 
 __all__ = ["Operation", "is_awaited", "opened", "run_load", "warm_up", "without_collector"]
 
@@ -26,22 +27,31 @@ async def warm_up(
 
     What it raises is ignored, for the measurement will show it. Only calling a plain function
     tells whether it returns something to await, so that is called at least once.
+
+    Raises:
+        MeasurementError: it made a coroutine that nobody awaits.
     """
     if is_awaited(operation):
         is_async = True
     else:
-        try:
-            result = operation()
-        except Exception:  # noqa: BLE001 - measured right after
-            result = None
-        is_async = inspect.isawaitable(result)
-        if is_async:
-            with contextlib.suppress(Exception), _bounded(deadline_s):
-                await result
+        with refuse_unawaited(operation):
+            is_async = await _called_once(operation, deadline_s)
         count -= 1
     if count > 0:
         model = Closed(operations=count, deadline_s=deadline_s)
         await run_load(operation, model, is_async=is_async, clock=clock)
+    return is_async
+
+
+async def _called_once(operation: Operation, deadline_s: float | None) -> bool:
+    try:
+        result = operation()
+    except Exception:  # noqa: BLE001 - measured right after
+        return False
+    is_async = inspect.isawaitable(result)
+    if is_async:
+        with contextlib.suppress(Exception), _bounded(deadline_s):
+            await result
     return is_async
 
 
