@@ -18,6 +18,7 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from perfgate.load.arrivals import offsets_ns
 from perfgate.load.clock import Clock, Timing, timing_of
 from perfgate.load.models import Closed, Model, Open
 from perfgate.load.outcomes import Outcome
@@ -272,8 +273,8 @@ class _OpenRun(_Run):
         model, recorder = self._model, self.recorder
         now_ns, sleep = self._timing.now_ns, self._timing.sleep_async
         began_ns = now_ns()
-        for number in range(model.arrivals):
-            due_ns = began_ns + round(number * _NS / model.rate_per_s)
+        for offset_ns in offsets_ns(model):
+            due_ns = began_ns + offset_ns
             early_ns = due_ns - now_ns()
             if early_ns > 0:
                 await sleep(early_ns / _NS)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from perfgate.load.arrivals import offsets_ns
 from perfgate.load.clock import Clock, Timing, timing_of
 from perfgate.load.models import Closed, Model, Open
 from perfgate.load.outcomes import Outcome, outcome_of_result
@@ -225,8 +226,8 @@ def _run_closed(run: _Run, model: Closed) -> None:
 def _run_open(run: _Run, model: Open) -> None:
     crew = _Crew(run, model)
     began_ns = run.timing.now_ns()
-    for number in range(model.arrivals):
-        due_ns = began_ns + round(number * _NS / model.rate_per_s)
+    for offset_ns in offsets_ns(model):
+        due_ns = began_ns + offset_ns
         early_ns = due_ns - run.timing.now_ns()
         if early_ns > 0:
             run.timing.sleep(early_ns / _NS)

@@ -96,7 +96,7 @@ class Perf:
         model = Closed(concurrency=concurrency, operations=iterations, deadline_s=timeout_s)
         return self._measure(name, operation, model, warmup)
 
-    def measure_arrival_rate(  # noqa: PLR0913 - three of them may only be named
+    def measure_arrival_rate(  # noqa: PLR0913 - four of them may only be named
         self,
         name: str,
         operation: Operation,
@@ -106,6 +106,7 @@ class Perf:
         warmup: int = 1,
         timeout_s: float | None = None,
         max_in_flight: int = 10_000,
+        poisson_seed: int | None = None,
     ) -> Measurement:
         """Measure with so many arrivals per second, timed from when each was to start."""
         model = Open(
@@ -113,6 +114,7 @@ class Perf:
             duration_s=duration_s,
             deadline_s=timeout_s,
             max_in_flight=max_in_flight,
+            poisson_seed=poisson_seed,
         )
         return self._measure(name, operation, model, warmup)
 
