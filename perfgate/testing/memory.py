@@ -38,6 +38,9 @@ __all__ = [
 MIN_BLOCKS_PER_OPERATION: Final = 0.05
 MIN_BYTES_PER_OPERATION: Final = 256
 MIN_RISING: Final = 0.8
+_FULL_BATCH: Final = 200
+"""Operations of a batch that the slopes were chosen for. What caches and pages add at random is
+added per batch, so smaller ones must grow as much as these."""
 _PAGE_BYTES: Final = mmap.PAGESIZE
 _TRACED_OPERATIONS: Final = 500
 _SHOWN_LINES: Final = 5
@@ -146,8 +149,10 @@ def judge_growth(samples: Sequence[Sample], operations: int) -> MemoryGrowth:
     rss = [float(sample.rss_bytes) for sample in late if sample.rss_bytes is not None]
     blocks_slope = _slope(blocks) / operations
     rss_slope = _slope(rss) / operations if len(rss) == len(late) else None
-    is_leaking = (blocks_slope > MIN_BLOCKS_PER_OPERATION and _rising(blocks) >= MIN_RISING) or (
-        rss_slope is not None and rss_slope > MIN_BYTES_PER_OPERATION and _rising(rss) >= MIN_RISING
+    scale = max(1.0, _FULL_BATCH / operations)
+    min_blocks, min_bytes = scale * MIN_BLOCKS_PER_OPERATION, scale * MIN_BYTES_PER_OPERATION
+    is_leaking = (blocks_slope > min_blocks and _rising(blocks) >= MIN_RISING) or (
+        rss_slope is not None and rss_slope > min_bytes and _rising(rss) >= MIN_RISING
     )
     return MemoryGrowth(
         blocks_per_operation=blocks_slope,

@@ -25,7 +25,7 @@ LATENCY = Latency(mean_s=0.03, shape=LatencyShape.LOGNORMAL, sigma=0.5)
 IMAGE = b"an image" * 1000
 HOME = {"title": {"en-US": "Home"}}
 LEAK_BATCH = 25
-"""Operations of a batch; a leak of one object per operation shows from 20 on."""
+"""Operations of a batch: one object that each leaves behind would show."""
 
 
 async def _required(measure: Callable[[], Awaitable[Measurement]], *limits: str) -> None:
