@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, TypeVar
 
 from perfgate.load import Clock, Closed, LoadResult, Model, Open, run_threads
+from perfgate.load.unawaited import refuse_unawaited
 from perfgate.testing.measurement import Measurement
 from perfgate.testing.memory import (
     MemoryGrowth,
@@ -178,8 +179,10 @@ class AioBenchmark:
 
         Raises:
             TypeError: what the function returns cannot be awaited.
+            MeasurementError: it made a coroutine that nobody awaits.
         """
-        result = self._benchmark(self._runnable(function, args, kwargs))
+        with refuse_unawaited(function):
+            result = self._benchmark(self._runnable(function, args, kwargs))
         self._report()
         return result
 
@@ -191,7 +194,8 @@ class AioBenchmark:
         **options: Any,
     ) -> _T:
         """Measure as ``benchmark.pedantic`` does; ``setup`` may return no arguments."""
-        result = self._benchmark.pedantic(self._runnable(target, args, kwargs or {}), **options)
+        with refuse_unawaited(target):
+            result = self._benchmark.pedantic(self._runnable(target, args, kwargs or {}), **options)
         self._report()
         return result
 

@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import functools
 import gc
-import inspect
 import itertools
 import mmap
 import statistics
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from perfgate.errors import MeasurementError
+from perfgate.load.unawaited import is_unawaited, misuse_of, refuse_unawaited
 
 __all__ = [
     "MemoryGrowth",
@@ -99,20 +98,25 @@ def measure_memory_growth(
     Takes ``batches * operations`` calls, and as many again to confirm an alarm.
 
     Raises:
-        MeasurementError: the operation returned a coroutine.
+        MeasurementError: the operation left a coroutine that nobody awaits.
     """
-    with contextlib.closing(_steps(batches, operations)) as steps:
+    with refuse_unawaited(operation), contextlib.closing(_steps(batches, operations)) as steps:
         while isinstance(step := _advance(steps), int):
             for _ in range(step):
-                _refuse_coroutine(operation())
+                if is_unawaited(operation()):
+                    raise misuse_of(operation, "returned a coroutine that nobody awaits")
     return step
 
 
 async def measure_memory_growth_async(
     operation: Callable[[], Awaitable[Any]], *, batches: int = 16, operations: int = 200
 ) -> MemoryGrowth:
-    """Await an operation in batches, one at a time, and judge what it leaves behind."""
-    with contextlib.closing(_steps(batches, operations)) as steps:
+    """Await an operation in batches, one at a time, and judge what it leaves behind.
+
+    Raises:
+        MeasurementError: the operation made a coroutine that nobody awaits.
+    """
+    with refuse_unawaited(operation), contextlib.closing(_steps(batches, operations)) as steps:
         while isinstance(step := _advance(steps), int):
             for _ in range(step):
                 await operation()
@@ -281,11 +285,3 @@ def _malloc_trim() -> Callable[[int], int] | None:
         return ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):  # glibc only
         return None
-
-
-def _refuse_coroutine(result: Any) -> None:
-    if inspect.iscoroutine(result):
-        result.close()
-        raise MeasurementError(
-            "memory growth", "the operation is asynchronous: use measure_memory_growth_async"
-        )

@@ -5,7 +5,7 @@ import functools
 import gc
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
 import anyio
@@ -14,7 +14,15 @@ import anyio.to_thread
 from perfgate.load import Clock, Closed, LoadResult, Model, run_async, run_threads
 from perfgate.load.unawaited import refuse_unawaited
 
-__all__ = ["Operation", "is_awaited", "opened", "run_load", "warm_up", "without_collector"]
+__all__ = [
+    "Operation",
+    "as_they_are",
+    "is_awaited",
+    "opened",
+    "run_load",
+    "warm_up",
+    "without_collector",
+]
 
 Operation = Callable[[], Any]
 """Called for each operation; what it returns is awaited if it can be."""
@@ -76,6 +84,18 @@ async def run_load(
         return await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
     finally:
         is_cancelled.set()
+
+
+@contextlib.contextmanager
+def as_they_are() -> Iterator[None]:
+    """Raise what one of several tasks raised, not the group that their end makes of it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None  # it has its own traceback; the group says no more
 
 
 @contextlib.contextmanager

@@ -333,6 +333,20 @@ async def test_an_operation_that_blocks_the_loop_is_noticed() -> None:
     assert 0.03 <= result.longest_stall_s <= (result.times.max_s or 0)
 
 
+async def test_a_long_block_makes_the_times_of_all_doubtful() -> None:
+    calls = 0
+
+    async def operation() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            time.sleep(0.3)  # noqa: ASYNC251 - the mistake that is to be noticed
+        await anyio.sleep(0.01)
+
+    result = await run_async(operation, Closed(concurrency=3, operations=30))
+    assert any("kept all others waiting for" in doubt for doubt in result.doubts)
+
+
 async def test_operations_that_never_wait_let_others_run_now_and_then() -> None:
     turns = 0
 
