@@ -43,6 +43,7 @@ added per batch, so smaller ones must grow as much as these."""
 _PAGE_BYTES: Final = mmap.PAGESIZE
 _TRACED_OPERATIONS: Final = 500
 _SHOWN_LINES: Final = 5
+_ASYNCHRONOUS: Final = "the operation is asynchronous: use measure_memory_growth_async"
 _UNKNOWN: Final = -1
 _STATM = Path("/proc/self/statm")
 
@@ -104,7 +105,7 @@ def measure_memory_growth(
         while isinstance(step := _advance(steps), int):
             for _ in range(step):
                 if is_unawaited(operation()):
-                    raise misuse_of(operation, "returned a coroutine that nobody awaits")
+                    raise misuse_of(operation, _ASYNCHRONOUS)
     return step
 
 

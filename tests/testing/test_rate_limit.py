@@ -19,7 +19,7 @@ from tests.testing.limiters import (
 )
 
 
-def _validate(
+def _validate(  # noqa: PLR0913 - what varies between the tests, each under its name
     kind: type[Limiter],
     *,
     true_limit: int = 100,
