@@ -62,6 +62,15 @@ def load(session: nox.Session) -> None:
 
 
 @nox.session
+def performance(session: nox.Session) -> None:
+    """Hold the services' loads, rate limits and circuit breakers to their targets; 90 seconds."""
+    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run(
+        "python", "-m", "pytest", "-q", "-m", "performance", "tests/performance", *session.posargs
+    )
+
+
+@nox.session
 def versions(session: nox.Session) -> None:
     """Measure with every version of pytest-benchmark that is supported; slow, installs each."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))

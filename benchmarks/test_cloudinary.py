@@ -10,9 +10,9 @@ import pytest
 
 from benchmarks.measured import Measure
 from benchmarks.upstreams import cloudinary as model
+from benchmarks.upstreams.clients import cloudinary_config
 from benchmarks.upstreams.replay import ReplayAdapter
 from perfgate.services.cloudinary import (
-    CloudinaryConfig,
     CloudinaryService,
     SignatureAlgorithm,
     Transformation,
@@ -24,17 +24,6 @@ UNLIMITED = ResilienceSettings()
 STORED = 20
 IMAGE = b"an image" * 1000
 SMALL = Transformation(crop="fill", width=300, height=200)
-
-
-def _config(url: str) -> CloudinaryConfig:
-    return CloudinaryConfig(
-        cloud="demo",
-        api_key="1234",
-        api_secret="topsecret",  # noqa: S106 - a model's
-        api_url=url,
-        upload=UNLIMITED,
-        admin=UNLIMITED,
-    )
 
 
 def _fill(service: CloudinaryService) -> CloudinaryService:
@@ -49,12 +38,14 @@ def cloudinary(request: pytest.FixtureRequest) -> Iterator[CloudinaryService]:
         clock = UpstreamClock()
         engine = Engine(model.create(clock, {}), clock, Settings(limits=()))
         adapter = ReplayAdapter(engine)
-        with CloudinaryService(_config("https://cloudinary.test"), adapter=adapter) as service:
+        with CloudinaryService(
+            cloudinary_config("https://cloudinary.test", UNLIMITED), adapter=adapter
+        ) as service:
             yield _fill(service)
     else:
         with (
             start_upstream("benchmarks.upstreams.cloudinary:create", limits=()) as upstream,
-            CloudinaryService(_config(upstream.url)) as service,
+            CloudinaryService(cloudinary_config(upstream.url, UNLIMITED)) as service,
         ):
             yield _fill(service)
 
@@ -108,7 +99,7 @@ def test_ten_uploads_at_once(measure: Measure, cloudinary: CloudinaryService) ->
 
 @pytest.mark.parametrize("is_signed", [False, True], ids=["plain", "signed"])
 def test_transformation_url(measure: Measure, is_signed: bool) -> None:  # noqa: FBT001 - a parameter
-    cloudinary = CloudinaryService(_config("https://cloudinary.test"))
+    cloudinary = CloudinaryService(cloudinary_config("https://cloudinary.test", UNLIMITED))
     url = measure.function(
         lambda: cloudinary.transformation_url(
             "folder/image", SMALL, extension="jpg", is_signed=is_signed

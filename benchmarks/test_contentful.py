@@ -12,8 +12,9 @@ import pytest
 
 from benchmarks.measured import Measure
 from benchmarks.upstreams import contentful as model
+from benchmarks.upstreams.clients import contentful_config
 from benchmarks.upstreams.replay import ReplayTransport
-from perfgate.services.contentful import ContentfulConfig, ContentfulService
+from perfgate.services.contentful import ContentfulService
 from perfgate.services.contentful_model import Entry, Link
 from perfgate.services.resilience import ResilienceSettings
 from perfgate.testing.upstream import Engine, Settings, UpstreamClock, start_upstream
@@ -23,21 +24,6 @@ PUBLISHED = 20
 # Jobs are done at once: their time is Contentful's, not the client's.
 OPTIONS: dict[str, Any] = {"job_s": 0.0}
 HOME = {"title": {"en-US": "Home"}}
-
-
-def _config(url: str) -> ContentfulConfig:
-    return ContentfulConfig(
-        space="sp",
-        delivery_token="token",  # noqa: S106 - a model's
-        management_token="CFPAT-1",  # noqa: S106 - a model's
-        delivery_url=url,
-        management_url=url,
-        upload_url=url,
-        delivery=UNLIMITED,
-        management=UNLIMITED,
-        upload=UNLIMITED,
-        poll_s=0.0,
-    )
 
 
 async def _opened(service: ContentfulService) -> ContentfulService:
@@ -56,13 +42,15 @@ def contentful(
         clock = UpstreamClock()
         engine = Engine(model.create(clock, OPTIONS), clock, Settings(limits=()))
         transport = ReplayTransport(engine)
-        service = ContentfulService(_config("https://contentful.test"), transport=transport)
+        service = ContentfulService(
+            contentful_config("https://contentful.test", UNLIMITED), transport=transport
+        )
         yield loop.run_until_complete(_opened(service))
         loop.run_until_complete(service.close())
     else:
         spec = "benchmarks.upstreams.contentful:create"
         with start_upstream(spec, options=OPTIONS, limits=()) as upstream:
-            service = ContentfulService(_config(upstream.url))
+            service = ContentfulService(contentful_config(upstream.url, UNLIMITED))
             yield loop.run_until_complete(_opened(service))
             loop.run_until_complete(service.close())
 

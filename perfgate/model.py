@@ -22,6 +22,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Judgement",
+    "LackingApproval",
     "LimitBreach",
     "Note",
     "NoteKind",
@@ -49,6 +50,12 @@ def _check_finite(value: msgspec.Struct, *names: str) -> None:
         number = getattr(value, name)
         if number is not None and not math.isfinite(number):
             raise ValueError(f"{name} must be finite")
+
+
+def _check_metrics(metrics: dict[str, float]) -> None:
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise ValueError(f"metric {name!r} must be finite")
 
 
 # --- what was measured -------------------------------------------------------------------------
@@ -152,9 +159,7 @@ class ProcessRun(_Value, frozen=True, kw_only=True):
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} must be a positive, finite number of seconds")
         _check_finite(self, "iqr_s", "p90_s", "p95_s", "p99_s")
-        for name, value in self.metrics.items():
-            if not math.isfinite(value):
-                raise ValueError(f"metric {name!r} must be finite")
+        _check_metrics(self.metrics)
 
 
 class Benchmark(_Value, frozen=True, kw_only=True):
@@ -204,7 +209,7 @@ def suite_name(path: str) -> str:
 # --- what was approved -------------------------------------------------------------------------
 
 
-class Baseline(_Value, frozen=True, kw_only=True):
+class Baseline(_Value, frozen=True, kw_only=True, omit_defaults=True):
     """An approved number: one line of a file in ``baselines/``."""
 
     low_s: float
@@ -216,9 +221,12 @@ class Baseline(_Value, frozen=True, kw_only=True):
     processes: int
     cpu: str
     reason: str
+    metrics: dict[str, float] = {}
+    """What limits are relative to: medians over the processes, by the name of the metric."""
 
     def __post_init__(self) -> None:
         _check_finite(self, "low_s", "median_s", "spread")
+        _check_metrics(self.metrics)
 
 
 class BaselineEdit(_Value, frozen=True, kw_only=True):
@@ -336,7 +344,7 @@ class Reason(enum.Enum):
     FASTER = "faster"
     LIMIT = "limit"
     LIMIT_UNMEASURED = "limit-unmeasured"
-    """A limit names a metric for which there were too few rounds or no number."""
+    """A limit names a metric for which there were too few rounds, no number, or none approved."""
     NOT_MEASURED = "not-measured"
     RAISED = "raised"
     NO_BASELINE = "no-baseline"
@@ -352,11 +360,23 @@ class Reason(enum.Enum):
     UNFIT = "unfit"
 
 
+class LackingApproval(enum.Enum):
+    """Why a limit that is relative to its baseline cannot be told."""
+
+    ABSENT = "absent"
+    """The baseline does not hold that number, or there is none."""
+    NOT_POSITIVE = "not-positive"
+    """A share of zero or less says nothing."""
+    OTHER_HARDWARE = "other-hardware"
+
+
 class LimitBreach(_Value, frozen=True, kw_only=True):
-    """An absolute bound that was not kept; ``measured`` is None where it could not be measured."""
+    """A bound that was not kept; ``measured`` is None where that could not be told."""
 
     expression: str
     measured: float | None
+    """In the unit of the bound: a ratio to the approved number where the limit is relative."""
+    lacking: LackingApproval | None = None
 
     def __post_init__(self) -> None:
         _check_finite(self, "measured")

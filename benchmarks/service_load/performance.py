@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.upstreams.clients import cloudinary_config, contentful_config
 from perfgate.load import Closed, Model, Open
-from perfgate.services.cloudinary import CloudinaryConfig, CloudinaryService
-from perfgate.services.contentful import ContentfulConfig, ContentfulService
+from perfgate.services.cloudinary import CloudinaryService
+from perfgate.services.contentful import ContentfulService
 from perfgate.services.resilience import ResilienceSettings
 from perfgate.services.stripe import StripeConfig, StripeService
 from perfgate.testing.load_report import LoadReport, Reported
@@ -79,7 +80,7 @@ class PerformanceBenchmark:
             limits=(),
             latency=LATENCY,
         ) as upstream:
-            async with ContentfulService(_contentful_config(upstream.url)) as contentful:
+            async with ContentfulService(contentful_config(upstream.url, _UNLIMITED)) as contentful:
                 home = {"title": {"en-US": "Home"}}
                 await contentful.create_entry("page", home, entry_id="home")
                 await contentful.publish_entry("home", version=1)
@@ -96,7 +97,7 @@ class PerformanceBenchmark:
         application = "benchmarks.upstreams.cloudinary:create"
         with (
             start_upstream(application, limits=(), latency=LATENCY) as upstream,
-            CloudinaryService(_cloudinary_config(upstream.url)) as cloudinary,
+            CloudinaryService(cloudinary_config(upstream.url, _UNLIMITED)) as cloudinary,
         ):
             numbers = itertools.count()
 
@@ -132,29 +133,3 @@ class PerformanceBenchmark:
 
     def _count(self, operations: int) -> int:
         return max(10, round(operations * self._scale))
-
-
-def _contentful_config(url: str) -> ContentfulConfig:
-    return ContentfulConfig(
-        space="sp",
-        delivery_token="token",  # noqa: S106 - a model's
-        management_token="CFPAT-1",  # noqa: S106 - a model's
-        delivery_url=url,
-        management_url=url,
-        upload_url=url,
-        delivery=_UNLIMITED,
-        management=_UNLIMITED,
-        upload=_UNLIMITED,
-        poll_s=0.0,
-    )
-
-
-def _cloudinary_config(url: str) -> CloudinaryConfig:
-    return CloudinaryConfig(
-        cloud="demo",
-        api_key="1234",
-        api_secret="topsecret",  # noqa: S106 - a model's
-        api_url=url,
-        upload=_UNLIMITED,
-        admin=_UNLIMITED,
-    )

@@ -10,7 +10,7 @@ import math
 import os
 import secrets
 import statistics
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ import msgspec
 
 from perfgate.config import is_suite_name
 from perfgate.errors import BaselineError
+from perfgate.gate import typical_metric
 from perfgate.model import Baseline, Benchmark, ProcessRun
 
 __all__ = [
@@ -54,11 +55,19 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     version: int
 
 
-def baseline_from(benchmark: Benchmark, cpu: str, reason: str) -> Baseline:
+def baseline_from(
+    benchmark: Benchmark, cpu: str, reason: str, *, metrics: Collection[str] = ()
+) -> Baseline:
     """Condense the process runs of a benchmark into the line that would approve them.
 
     Medians over the processes, since one process in a hundred is far off; a run without a low
     quantile counts with its minimum. Numbers are rounded as the file keeps them.
+
+    Args:
+        benchmark: What was measured.
+        cpu: Model of the CPU that it was measured on.
+        reason: Why these numbers are right.
+        metrics: Names of the metrics to approve as well; one that was not measured is left out.
 
     Raises:
         ValueError: The benchmark has no run.
@@ -75,6 +84,11 @@ def baseline_from(benchmark: Benchmark, cpu: str, reason: str) -> Baseline:
             processes=len(benchmark.runs),
             cpu=cpu,
             reason=reason,
+            metrics={
+                name: value
+                for name in sorted(metrics)
+                if (value := typical_metric(benchmark.runs, name)) is not None
+            },
         )
     )
 
@@ -229,6 +243,7 @@ def _rounded(baseline: Baseline) -> Baseline:
         low_s=_round(baseline.low_s),
         median_s=_round(baseline.median_s),
         spread=None if baseline.spread is None else _round(baseline.spread),
+        metrics={name: _round(value) for name, value in baseline.metrics.items()},
     )
 
 

@@ -3,10 +3,11 @@
 import dataclasses
 import enum
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from perfgate.baselines.store import BaselineFile, baseline_from
+from perfgate.config import Config, Limit
 from perfgate.errors import UsageError
 from perfgate.model import Baseline, Benchmark, Results
 
@@ -31,6 +32,8 @@ class ChangeKind(enum.Enum):
     OTHER_HARDWARE = "other-hardware"
     """The old number comes from another CPU model."""
     BEYOND_NOISE = "beyond-noise"
+    BEYOND_LIMIT = "beyond-limit"
+    """A limit is relative to a number that is not approved yet, or that it was exceeded by."""
     PRUNED = "pruned"
     MOVED = "moved"
     """Its benchmark now belongs to another suite, whose file holds it."""
@@ -79,10 +82,10 @@ def check_only(only: Collection[str], results: Results) -> None:
 
 
 def plan_update(
-    old: BaselineFile | None,
+    old: BaselineFile,
     results: Results,
     *,
-    suite: str,
+    config: Config,
     only: frozenset[str],
     prune: bool,
     reason: str,
@@ -90,17 +93,17 @@ def plan_update(
     """Decide which lines of a suite's file an approval rewrites.
 
     Args:
-        old: The file as it is; None where there is none.
+        old: The suite's file as it is; without a line where there is none.
         results: A complete run, of other suites too.
-        suite: The suite that the file belongs to.
+        config: Tells what limits are relative to; such numbers are approved too.
         only: Ids of the lines that may change, and then do; empty: every line that has to.
         prune: Remove the lines of benchmarks that were not measured.
         reason: Why the new numbers are right, kept in each new line.
     """
-    lines: Mapping[str, Baseline] = {} if old is None else old.baselines
+    suite, lines = old.suite, old.baselines
     own = {each.id: each for each in results.benchmarks if each.suite == suite}
     cpu = results.environment.cpu_model
-    written = _written_lines(lines, own, only=only, cpu=cpu, reason=reason)
+    written = _written_lines(lines, own, config=config, only=only, cpu=cpu, reason=reason)
     moved = {
         each.id
         for each in results.benchmarks
@@ -151,6 +154,7 @@ def _written_lines(
     lines: Mapping[str, Baseline],
     own: Mapping[str, Benchmark],
     *,
+    config: Config,
     only: frozenset[str],
     cpu: str,
     reason: str,
@@ -159,8 +163,10 @@ def _written_lines(
     for name, benchmark in own.items():
         if not _is_approvable(benchmark, only):
             continue
-        old, new = lines.get(name), baseline_from(benchmark, cpu, reason)
-        kind = _kind(old, new, is_named=name in only)
+        limits = config.rule_for(name, benchmark.suite).limits
+        metrics = {limit.metric for limit in limits if limit.is_relative}
+        old, new = lines.get(name), baseline_from(benchmark, cpu, reason, metrics=metrics)
+        kind = _kind(old, new, limits, is_named=name in only)
         if kind is not None:
             changes.append(LineChange(benchmark=name, kind=kind, old=old, new=new))
     return tuple(changes)
@@ -170,11 +176,28 @@ def _is_approvable(benchmark: Benchmark, only: frozenset[str]) -> bool:
     return benchmark.failure is None and (not only or benchmark.id in only)
 
 
-def _kind(old: Baseline | None, new: Baseline, *, is_named: bool) -> ChangeKind | None:
+def _kind(
+    old: Baseline | None, new: Baseline, limits: Sequence[Limit], *, is_named: bool
+) -> ChangeKind | None:
     if old is None:
         return ChangeKind.ADDED
     if is_named:
         return ChangeKind.NAMED
     if old.cpu != new.cpu:
         return ChangeKind.OTHER_HARDWARE
-    return ChangeKind.BEYOND_NOISE if is_beyond_noise(old, new) else None
+    if is_beyond_noise(old, new):
+        return ChangeKind.BEYOND_NOISE
+    is_exceeded = any(_is_exceeded(limit, old.metrics, new.metrics) for limit in limits)
+    return ChangeKind.BEYOND_LIMIT if is_exceeded else None
+
+
+def _is_exceeded(limit: Limit, old: Mapping[str, float], new: Mapping[str, float]) -> bool:
+    """Say whether the gate would not let the new number pass beside the old one."""
+    if not limit.is_relative or limit.metric not in new:
+        return False
+    approved = old.get(limit.metric)
+    if approved is None:
+        return True
+    if approved <= 0:
+        return new[limit.metric] != approved
+    return not limit.is_kept(new[limit.metric] / approved)

@@ -112,16 +112,15 @@ def update_baselines(shared: Shared, /, suites: tuple[str, ...], **options: Any)
 
     config = shared.config()
     reason = check_reason(options["reason"])
-    folder = config.root / "baselines"
     if options["sources"]:
         results = take(options["sources"], config, suites)
     else:
-        check_folder(folder)
+        check_folder(config.root / "baselines")
         with shared.machine("measuring") as machine:
             results = measure(config, suites, machine, processes=config.processes)
     done = update(
         results,
-        folder=folder,
+        config=config,
         suites=suites or None,
         only=frozenset(options["only"]),
         prune=options["prune"],

@@ -5,13 +5,15 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from perfgate.baselines.store import (
+    BaselineFile,
     baseline_path,
     encode_baselines,
     load_baselines,
     write_baselines,
 )
-from perfgate.baselines.update import UpdatePlan, check_only, plan_update
+from perfgate.baselines.update import LineChange, UpdatePlan, check_only, plan_update
 from perfgate.commands.selection import missing_shards
+from perfgate.config import Config
 from perfgate.errors import UndecidedError, UsageError
 from perfgate.measure.environment import describe_environment
 from perfgate.model import Baseline, Results
@@ -53,19 +55,20 @@ def check_folder(folder: Path) -> None:
 def update_baselines(
     results: Results,
     *,
-    folder: Path,
+    config: Config,
     suites: Collection[str] | None,
     only: frozenset[str],
     prune: bool,
     reason: str,
 ) -> BaselineUpdate:
-    """Rewrite the lines in ``folder`` that noise cannot explain; others keep every byte.
+    """Rewrite the lines in ``baselines/`` that noise cannot explain; others keep every byte.
 
     Everything is read, decided and checked before the first file is written.
 
     Args:
         results: What was measured of all benchmarks in ``suites``.
-        folder: The folder ``baselines/``.
+        config: Says where the project is, and what its limits are relative to: such numbers are
+            approved as well.
         suites: Names of the suites that were measured as a whole; None: all there are, so that
             pruning also removes suites that are gone.
         only: Ids to approve alone, whatever the noise; empty: all.
@@ -84,14 +87,15 @@ def update_baselines(
         raise UsageError(f"--prune needs all that there is, but {', '.join(missing)} is missing")
     if all(benchmark.failure is not None for benchmark in results.benchmarks):
         raise UndecidedError(f"no benchmark has a number to approve{_example(results)}")
-    old = {file.suite: file for file in load_baselines(folder, results.environment.key)}
+    folder, key = config.root / "baselines", results.environment.key
+    old = {file.suite: file for file in load_baselines(folder, key)}
     plans: list[UpdatePlan] = []
     for suite in sorted(old.keys() | {benchmark.suite for benchmark in results.benchmarks}):
         is_measured = suites is None or suite in suites
         plan = plan_update(
-            old.get(suite),
+            old.get(suite) or BaselineFile(environment=key, suite=suite, baselines={}),
             results,
-            suite=suite,
+            config=config,
             only=only,
             prune=prune and is_measured,
             reason=sentence,
@@ -120,16 +124,25 @@ def describe(update: BaselineUpdate, root: Path) -> Iterator[str]:
     """Yield what an approval did, line by line: old -> new, and what it left alone."""
     for plan in update.plans:
         for change in plan.changes:
-            times = f"{_time(change.old)} -> {_time(change.new)}"
-            yield f"{change.kind.value}: {visible(change.benchmark)}: {times}"
+            changed = "; ".join([f"{_time(change.old)} -> {_time(change.new)}", *_metrics(change)])
+            yield f"{change.kind.value}: {visible(change.benchmark)}: {changed}"
         for name in plan.failed:
             yield f"no number: {visible(name)}: what was approved stays"
         for name in plan.prunable:
             yield f"gone: {visible(name)}: remove its line with --prune"
     untouched = sum(len(plan.untouched) for plan in update.plans)
-    changed = sum(len(plan.changes) for plan in update.plans)
+    rewritten = sum(len(plan.changes) for plan in update.plans)
     files = ", ".join(file.relative_to(root).as_posix() for file in update.files)
-    yield f"{changed} changed, {untouched} within the noise" + (f": {files}" if files else "")
+    yield f"{rewritten} changed, {untouched} within the noise" + (f": {files}" if files else "")
+
+
+def _metrics(change: LineChange) -> Iterator[str]:
+    """Yield what limits are relative to, where it changed; in seconds, bytes, plain ratios."""
+    old = change.old.metrics if change.old else {}
+    new = change.new.metrics if change.new else {}
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield f"{visible(name)} {old.get(name, 'nothing')} -> {new.get(name, 'nothing')}"
 
 
 def _time(baseline: Baseline | None) -> str:

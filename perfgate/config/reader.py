@@ -201,7 +201,7 @@ def _waiver(table: "_Table", today: dt.date) -> Waiver:
 
 def _limits(table: "_Table") -> tuple[Limit, ...]:
     limits = table.texts("limits", parse_limit)
-    _refuse_twins(table, "limits", [f"{each.metric} {each.is_upper}" for each in limits])
+    _refuse_twins(table, "limits", [str(each.subject) for each in limits])
     return limits
 
 

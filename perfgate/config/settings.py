@@ -129,14 +129,14 @@ class Config:
 
         An override with exactly this id wins over any glob; of the globs the first wins. Its
         limits join those of the suite and replace them where they bound the same side of the
-        same metric.
+        same metric, both relative to the baseline or both not.
         """
         override = self._override_for(benchmark_id)
         limits = next((each.limits for each in self.suites if each.name == suite), ())
         if override is None:
             return Rule(threshold=self.threshold, floor_s=self.floor_s, limits=limits)
-        replaced = {(limit.metric, limit.is_upper) for limit in override.limits}
-        kept = (limit for limit in limits if (limit.metric, limit.is_upper) not in replaced)
+        replaced = {limit.subject for limit in override.limits}
+        kept = (limit for limit in limits if limit.subject not in replaced)
         return Rule(
             threshold=self.threshold if override.threshold is None else override.threshold,
             floor_s=self.floor_s if override.floor_s is None else override.floor_s,

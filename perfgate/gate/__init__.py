@@ -2,7 +2,7 @@
 
 from perfgate.gate.comparisons import EXPLORE_CUT, is_left, is_left_faster, typical_scale
 from perfgate.gate.judge import judge
-from perfgate.gate.limits import metric_of
+from perfgate.gate.limits import metric_of, typical_metric
 from perfgate.gate.run import exit_status, fails_on, shift_note
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "judge",
     "metric_of",
     "shift_note",
+    "typical_metric",
     "typical_scale",
 ]

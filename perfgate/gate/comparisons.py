@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist, median
 from typing import Final
 
 from perfgate.config import Config, Rule
 from perfgate.model import (
+    Baseline,
     Benchmark,
     Comparison,
+    Environment,
     Evidence,
     Judgement,
     PairedSamples,
@@ -61,6 +63,8 @@ class Case:
     rule: Rule
     comparisons: tuple[Comparison, ...]
     """The deciding one first."""
+    environment: Environment
+    """Where the candidate was measured."""
 
     @property
     def threshold_log(self) -> float:
@@ -90,12 +94,13 @@ class Case:
     def deciding(self, first: Comparison) -> "Case":
         """Put one comparison before the others."""
         rest = [one for one in self.comparisons if one is not first]
-        return Case(
-            evidence=self.evidence,
-            measured=self.measured,
-            rule=self.rule,
-            comparisons=(first, *rest),
-        )
+        return replace(self, comparisons=(first, *rest))
+
+    def is_from_here(self, baseline: Baseline) -> bool:
+        """Say whether a baseline's numbers were recorded here, or on hardware that is as good."""
+        if self.evidence.baseline_environment:
+            return False
+        return self.environment.is_same_hardware(baseline.cpu)
 
     def settle(self, verdict: Verdict, reason: Reason, message: str = "") -> Judgement:
         """Write down the verdict with every number it rests on."""
@@ -172,18 +177,20 @@ class _Builder:
 
     def case(self, evidence: Evidence, measured: Benchmark | None, rule: Rule) -> Case:
         runs = measured.runs if measured else ()
+        case = Case(
+            evidence=evidence,
+            measured=measured,
+            rule=rule,
+            comparisons=(),
+            environment=self.results.environment,
+        )
         comparisons = [self._paired(pairs, runs, rule) for pairs in evidence.pairs]
         if runs and evidence.other is not None and evidence.other.runs:
             comparisons.append(self._files(runs, evidence.other.runs, rule))
-        if runs and self._is_comparable(evidence):
-            comparisons.append(self._committed(runs, evidence, rule))
-        return Case(evidence=evidence, measured=measured, rule=rule, comparisons=tuple(comparisons))
-
-    def _is_comparable(self, evidence: Evidence) -> bool:
-        """Say whether the baseline's number was recorded here, or on hardware that is as good."""
-        if evidence.baseline_environment or evidence.baseline is None:
-            return False
-        return self.results.environment.is_same_hardware(evidence.baseline.cpu)
+        baseline = evidence.baseline
+        if runs and baseline is not None and case.is_from_here(baseline):
+            comparisons.append(self._committed(runs, baseline, rule))
+        return replace(case, comparisons=tuple(comparisons))
 
     def _paired(self, pairs: PairedSamples, runs: Sequence[ProcessRun], rule: Rule) -> Comparison:
         values = pairs.confirm or pairs.explore
@@ -233,10 +240,7 @@ class _Builder:
             candidate_s=median(run.median_s for run in runs),
         )
 
-    def _committed(self, runs: Sequence[ProcessRun], evidence: Evidence, rule: Rule) -> Comparison:
-        baseline = evidence.baseline
-        if baseline is None:
-            raise AssertionError("compared only where there is one")
+    def _committed(self, runs: Sequence[ProcessRun], baseline: Baseline, rule: Rule) -> Comparison:
         reference = Summary(
             location=math.log(baseline.low_s),
             spread=baseline.spread,

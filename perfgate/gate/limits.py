@@ -1,4 +1,7 @@
-"""Absolute limits, which hold whatever the references did."""
+"""Limits, which hold whatever the references did: absolute ones, and shares of what was approved.
+
+A share compares two numbers and tests nothing: noise is for the margin of the limit to cover.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from statistics import median
@@ -8,9 +11,19 @@ import msgspec
 
 from perfgate.config import Limit
 from perfgate.gate.comparisons import Case
-from perfgate.model import Judgement, LimitBreach, ProcessRun, Reason, Verdict
+from perfgate.model import (
+    Judgement,
+    LackingApproval,
+    LimitBreach,
+    ProcessRun,
+    Reason,
+    Verdict,
+)
 
-__all__ = ["limited", "metric_of"]
+__all__ = ["limited", "metric_of", "typical_metric"]
+
+_SAME_ANYWHERE: Final = frozenset({"success_rate", "error_rate"})
+"""What does not depend on how fast a machine is; of any other metric nobody can tell."""
 
 
 def metric_of(run: ProcessRun, name: str) -> float | None:
@@ -39,14 +52,26 @@ _METRICS: Final[Mapping[str, Callable[[ProcessRun], float | None]]] = {
 }
 
 
+def typical_metric(runs: Sequence[ProcessRun], name: str) -> float | None:
+    """Return the median of a metric over the processes that have it; None where none does."""
+    values = [value for run in runs if (value := metric_of(run, name)) is not None]
+    return median(values) if values else None
+
+
 def limited(judgement: Judgement, case: Case, failing: Collection[Verdict]) -> Judgement:
     """Hold a measured benchmark against its limits.
 
     A limit that was exceeded decides. One that could not be measured takes back any verdict that
-    would have let the benchmark pass: nobody knows whether it was kept.
+    would have let the benchmark pass: nobody knows whether it was kept. A share of what was never
+    approved binds no benchmark that is new as a whole.
     """
-    runs = case.measured.runs if case.measured else ()
-    breaches = [breach for limit in case.rule.limits if (breach := _breach(limit, runs))]
+    is_new = judgement.verdict is Verdict.NEW
+    breaches = [
+        breach
+        for limit in case.rule.limits
+        if (breach := _breach(limit, case)) is not None
+        and not (is_new and breach.lacking is LackingApproval.ABSENT)
+    ]
     if not breaches:
         return judgement
     if any(breach.measured is not None for breach in breaches):
@@ -60,12 +85,31 @@ def limited(judgement: Judgement, case: Case, failing: Collection[Verdict]) -> J
     )
 
 
-def _breach(limit: Limit, runs: Sequence[ProcessRun]) -> LimitBreach | None:
-    """Hold the median over the processes against a limit; None: kept."""
-    values = [value for run in runs if (value := metric_of(run, limit.metric)) is not None]
-    if not values:
-        return LimitBreach(expression=limit.expression, measured=None)
-    measured = median(values)
-    if limit.is_kept(measured):
+def _breach(limit: Limit, case: Case) -> LimitBreach | None:
+    """Hold what is typical of the processes against a limit; None: kept."""
+    measured = typical_metric(case.measured.runs if case.measured else (), limit.metric)
+    if measured is not None and limit.is_relative:
+        approved = _approved(limit.metric, case)
+        if isinstance(approved, LackingApproval):
+            return LimitBreach(expression=limit.expression, measured=None, lacking=approved)
+        measured /= approved
+    if measured is not None and limit.is_kept(measured):
         return None
     return LimitBreach(expression=limit.expression, measured=measured)
+
+
+def _approved(metric: str, case: Case) -> float | LackingApproval:
+    """Return the number that a share is of: in the other file, or in the line that will count."""
+    evidence = case.evidence
+    if evidence.other is not None:
+        approved, is_from_here = typical_metric(evidence.other.runs, metric), not evidence.other_cpu
+    else:
+        edited = evidence.edit.new if evidence.edit else None
+        baseline = edited or evidence.baseline
+        approved = baseline.metrics.get(metric) if baseline else None
+        is_from_here = baseline is not None and case.is_from_here(baseline)
+    if approved is None:
+        return LackingApproval.ABSENT
+    if not (is_from_here or metric.rpartition(".")[2] in _SAME_ANYWHERE):
+        return LackingApproval.OTHER_HARDWARE
+    return approved if approved > 0 else LackingApproval.NOT_POSITIVE

@@ -18,12 +18,13 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
-from perfgate.errors import MeasurementError
+from perfgate.load.arrivals import offsets_ns
 from perfgate.load.clock import Clock, Timing, timing_of
 from perfgate.load.models import Closed, Model, Open
-from perfgate.load.outcomes import Outcome, is_unawaited
+from perfgate.load.outcomes import Outcome
 from perfgate.load.recorder import Recorder
 from perfgate.load.result import LoadResult
+from perfgate.load.unawaited import is_unawaited, misuse_of, refuse_unawaited
 from perfgate.load.watch import IDLE_NS, Watch
 
 __all__ = ["AsyncOperation", "run_async"]
@@ -52,11 +53,12 @@ async def run_async(
         clock: Replaces the real one for times and planned starts, not for deadlines.
 
     Raises:
-        MeasurementError: the operation cannot be awaited, or returned an unawaited coroutine.
+        MeasurementError: the operation cannot be awaited, or left a coroutine that nobody awaits.
     """
     timing = timing_of(clock)
     floor_s = await _harness_floor_s() if timing.is_real else None
-    return await _run(operation, model, timing, floor_s)
+    with refuse_unawaited(operation):
+        return await _run(operation, model, timing, floor_s)
 
 
 async def _run(
@@ -124,7 +126,7 @@ class _Run:
             if took_ns > self._deadline_ns:
                 self.recorder.timed_out(took_ns, is_censored=False)
             elif isinstance(error, TypeError) and _is_not_awaitable(error):
-                self._end(MeasurementError(_title(self._operation), str(error)))
+                self._end(misuse_of(self._operation, str(error)))
                 return False
             else:
                 self.recorder.raised(error, took_ns)
@@ -146,7 +148,7 @@ class _Run:
             return False
         if result is not None:
             if is_unawaited(result):
-                self._end(MeasurementError(_title(self._operation), _UNAWAITED))
+                self._end(misuse_of(self._operation, _UNAWAITED))
                 return False
             if self.recorder.refused(result, took_ns):
                 return False
@@ -271,8 +273,8 @@ class _OpenRun(_Run):
         model, recorder = self._model, self.recorder
         now_ns, sleep = self._timing.now_ns, self._timing.sleep_async
         began_ns = now_ns()
-        for number in range(model.arrivals):
-            due_ns = began_ns + round(number * _NS / model.rate_per_s)
+        for offset_ns in offsets_ns(model):
+            due_ns = began_ns + offset_ns
             early_ns = due_ns - now_ns()
             if early_ns > 0:
                 await sleep(early_ns / _NS)
@@ -338,7 +340,3 @@ def _is_not_awaitable(error: TypeError) -> bool:
         and trace.tb_next is None
         and "can't be used in 'await' expression" in str(error)
     )
-
-
-def _title(operation: object) -> str:
-    return getattr(operation, "__qualname__", None) or repr(operation)

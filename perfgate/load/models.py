@@ -43,6 +43,9 @@ class Open:
 
     rate_per_s: float
     duration_s: float
+    poisson_seed: int | None = None
+    """Arrivals at random, each independent of the others as visitors of a site are; the same seed
+    gives the same times. None: at even distances."""
     max_in_flight: int = 10_000
     """An arrival that finds so many under way is dropped, and the run is inconclusive."""
     deadline_s: float | None = None

@@ -5,14 +5,12 @@ that they carry, so an installed httpx costs nothing and a missing one breaks no
 """
 
 import enum
-import inspect
 import socket
 import ssl
 from collections.abc import Iterator
-from types import CoroutineType
 from typing import Any, Final
 
-__all__ = ["Outcome", "classify", "detail_of", "is_unawaited", "outcome_of_result", "status_of"]
+__all__ = ["Outcome", "classify", "detail_of", "outcome_of_result", "status_of"]
 
 
 class Outcome(enum.Enum):
@@ -123,14 +121,6 @@ def outcome_of_result(result: object) -> Outcome:
     if status is None:
         status = getattr(result, "status", None)
     return (_of_status(status) if type(status) is int else None) or Outcome.OK
-
-
-def is_unawaited(result: object) -> bool:
-    """Say whether a result is a coroutine that nobody will await; it is closed then."""
-    if isinstance(result, CoroutineType):
-        result.close()
-        return True
-    return inspect.isawaitable(result)
 
 
 def _of_status(status: int | None) -> Outcome | None:

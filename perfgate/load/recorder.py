@@ -1,8 +1,11 @@
 """Where the engines put what they measure; turned into a frozen result at the end."""
 
+import gc
+import sys
 import threading
 import time
 import traceback
+import tracemalloc
 from array import array
 from collections import Counter
 
@@ -49,6 +52,7 @@ class Recorder:
         self.last_begun_ns = 0
         self._began_ns = timing.now_ns()
         self._cpu_began_s = time.process_time()
+        self._collections_before = _collections()
 
     def raised(self, error: BaseException, took_ns: int, *, outcome: Outcome | None = None) -> None:
         """Count an operation that raised."""
@@ -110,8 +114,28 @@ class Recorder:
             wall_s=wall_ns / _NS,
             cpu_s=cpu_s,
             concurrency=busy_ns / loaded_ns,
-            longest_stall_s=self.longest_stall_ns / _NS,
+            longest_stall_s=min(self.longest_stall_ns, self._longest_ns()) / _NS,
+            collections=_collections() - self._collections_before,
+            tracer=_active_tracer(),
             harness_floor_s=floor_s,
             is_aborted=self.is_aborted,
             is_real_time=self._timing.is_real,
         )
+
+    def _longest_ns(self) -> int:
+        """Return the time of the longest operation: none kept the event loop for longer."""
+        failed = (each.durations_ns for each in self._failures.values())
+        return max((max(times) for times in (self.ok_ns, *failed) if times), default=0)
+
+
+def _collections() -> int:
+    count: int = gc.get_stats()[-1]["collections"]
+    return count
+
+
+def _active_tracer() -> str:
+    if sys.gettrace() is not None:
+        return "a tracer (coverage, a debugger)"
+    if sys.getprofile() is not None:
+        return "a profiler"
+    return "tracemalloc" if tracemalloc.is_tracing() else ""

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Final
 
 from perfgate.load.models import Model, Open
 from perfgate.load.outcomes import Outcome
-from perfgate.stats.quantiles import MIN_ROUNDS_P90, MIN_ROUNDS_P95, MIN_ROUNDS_P99, nearest_rank
+from perfgate.stats.quantiles import (
+    MIN_ROUNDS_P50,
+    MIN_ROUNDS_P90,
+    MIN_ROUNDS_P95,
+    MIN_ROUNDS_P99,
+    nearest_rank,
+)
 
 __all__ = ["FailureGroup", "LoadResult", "Times"]
 
@@ -19,12 +25,19 @@ MAX_LATENESS: Final = 0.1
 """Of the median service time, for the latest 1 % of the starts; 5 or 10 % where they are few."""
 LATENESS_FLOOR_S: Final = 0.002
 """Timers of an event loop are no better: epoll counts in milliseconds."""
+MAX_STALL_S: Final = 0.2
+"""For which the event loop may stand still; what is under way then takes that much longer."""
 MIN_FLOORS: Final = 20
 """A median below so many times the harness's own time is mostly the harness."""
 
 _NS: Final = 1e9
 _P50, _P90, _P95, _P99 = 50, 90, 95, 99
-_MINIMA: Final = {_P50: 1, _P90: MIN_ROUNDS_P90, _P95: MIN_ROUNDS_P95, _P99: MIN_ROUNDS_P99}
+_MINIMA: Final = {
+    _P50: MIN_ROUNDS_P50,
+    _P90: MIN_ROUNDS_P90,
+    _P95: MIN_ROUNDS_P95,
+    _P99: MIN_ROUNDS_P99,
+}
 
 
 class Times:
@@ -53,6 +66,11 @@ class Times:
         """The mean; None where there are none."""
         return fmean(self._ordered_ns) / _NS if self._ordered_ns else None
 
+    @property
+    def stdev_s(self) -> float | None:
+        """The standard deviation; None below two."""
+        return stdev(self._ordered_ns) / _NS if len(self) > 1 else None
+
     def quantile_s(self, percent: int) -> float | None:
         """Return the nearest-rank quantile, however few there are; None where there are none."""
         return nearest_rank(self._ordered_ns, percent) / _NS if self._ordered_ns else None
@@ -67,6 +85,8 @@ class Times:
             f"{prefix}mean": self.mean_s,
             f"{prefix}min": self.min_s,
             f"{prefix}max": self.max_s,
+            f"{prefix}stdev": self.stdev_s,
+            f"{prefix}median": self.supported_s(_P50),
             **{f"{prefix}p{percent}": self.supported_s(percent) for percent in _MINIMA},
         }
 
@@ -113,6 +133,10 @@ class LoadResult:
     """How long an operation kept the event loop from running anything else, at worst."""
     harness_floor_s: float | None = None
     """What an operation that does nothing takes; None on a test's clock. Never subtracted."""
+    collections: int = 0
+    """Garbage collections of the oldest generation meanwhile."""
+    tracer: str = ""
+    """What watched every line or allocation of this process and slowed it; empty for nothing."""
     is_aborted: bool = False
     is_real_time: bool = True
 
@@ -163,6 +187,7 @@ class LoadResult:
             "dropped": float(self.dropped),
             "cpu_share": self.cpu_share,
             "longest_stall": self.longest_stall_s,
+            "collections": float(self.collections),
         }
         if isinstance(self.model, Open):
             numbers |= self.service.metrics("service_")
@@ -178,11 +203,22 @@ class LoadResult:
         if self.dropped:
             doubts.append(f"{self.dropped} arrivals dropped: too many were under way")
         doubts += self._doubts_of_open() if isinstance(self.model, Open) else self._of_closed()
+        if self.is_real_time:
+            doubts += self._doubts_of_times()
         return tuple(doubts)
+
+    def _doubts_of_times(self) -> list[str]:
+        doubts = []
+        if self.longest_stall_s > MAX_STALL_S and getattr(self.model, "concurrency", 2) > 1:
+            stall_ms = self.longest_stall_s * 1e3
+            doubts.append(f"an operation kept all others waiting for {stall_ms:.3g} ms")
+        if self.tracer:
+            doubts.append(f"{self.tracer} was active and slows everything")
+        return doubts
 
     def _doubts_of_open(self) -> list[str]:
         doubts = []
-        percent = max(_P90, *(each for each in _MINIMA if len(self.lateness) >= _MINIMA[each]))
+        percent = max([_P90, *(each for each in _MINIMA if len(self.lateness) >= _MINIMA[each])])
         latest_s, median_s = self.lateness.quantile_s(percent), self.service.quantile_s(_P50)
         if latest_s is not None and self.is_real_time:
             allowed_s = max(LATENESS_FLOOR_S, MAX_LATENESS * (median_s or 0.0))

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from perfgate.errors import MeasurementError
+from perfgate.load.arrivals import offsets_ns
 from perfgate.load.clock import Clock, Timing, timing_of
 from perfgate.load.models import Closed, Model, Open
-from perfgate.load.outcomes import Outcome, is_unawaited, outcome_of_result
+from perfgate.load.outcomes import Outcome, outcome_of_result
 from perfgate.load.recorder import Recorder
 from perfgate.load.result import LoadResult
+from perfgate.load.unawaited import is_unawaited, misuse_of, refuse_unawaited
 
 __all__ = ["run_threads"]
 
@@ -51,12 +52,14 @@ def run_threads(
         is_cancelled: Ends the run once it is set.
 
     Raises:
-        MeasurementError: the operation returned a coroutine.
+        MeasurementError: the operation returned a coroutine, or made one and forgot it.
         BaseException: what the operation raised, where that is no ``Exception``.
     """
     timing = timing_of(clock)
     floor_s = _harness_floor_s() if timing.is_real else None
-    return _run(operation, model, timing, is_cancelled or threading.Event()).result(floor_s=floor_s)
+    with refuse_unawaited(operation):
+        recorder = _run(operation, model, timing, is_cancelled or threading.Event())
+    return recorder.result(floor_s=floor_s)
 
 
 def _run(
@@ -136,7 +139,7 @@ class _Run:
 
     def _is_good(self, result: object) -> bool:
         if is_unawaited(result):
-            self.end(MeasurementError(getattr(self._operation, "__qualname__", "?"), _UNAWAITED))
+            self.end(misuse_of(self._operation, _UNAWAITED))
             return False
         return outcome_of_result(result) is Outcome.OK
 
@@ -223,8 +226,8 @@ def _run_closed(run: _Run, model: Closed) -> None:
 def _run_open(run: _Run, model: Open) -> None:
     crew = _Crew(run, model)
     began_ns = run.timing.now_ns()
-    for number in range(model.arrivals):
-        due_ns = began_ns + round(number * _NS / model.rate_per_s)
+    for offset_ns in offsets_ns(model):
+        due_ns = began_ns + offset_ns
         early_ns = due_ns - run.timing.now_ns()
         if early_ns > 0:
             run.timing.sleep(early_ns / _NS)

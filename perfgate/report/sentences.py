@@ -11,6 +11,7 @@ from perfgate.model import (
     Comparison,
     Environment,
     Judgement,
+    LackingApproval,
     LimitBreach,
     Reason,
     ReferenceKind,
@@ -31,6 +32,11 @@ _UNCONFIRMED: Final = (
     ", but a reference did not run in every pair that was needed to tell whose change that is."
 )
 _ROUNDS_NEEDED: Final = {"p90": 36, "p95": 72, "p99": 368}
+_LACKING: Final = {
+    LackingApproval.ABSENT: "is relative to a number that is not approved: update the baselines",
+    LackingApproval.NOT_POSITIVE: "is a share of zero or less, which says nothing: set a number",
+    LackingApproval.OTHER_HARDWARE: "is relative to a number that was approved on other hardware",
+}
 
 
 def name_commit(commit: str) -> Sentence:
@@ -247,6 +253,8 @@ def _findable(judgement: Judgement) -> Sentence:
 
 
 def _breach(breach: LimitBreach) -> Sentence:
+    if breach.lacking is not None:
+        return ("The limit ", Quoted(breach.expression), f" {_LACKING[breach.lacking]}.")
     if breach.measured is None:
         return ("The limit ", Quoted(breach.expression), " could not be measured.")
     measured = _in_unit_of(breach.expression, breach.measured)
@@ -254,7 +262,7 @@ def _breach(breach: LimitBreach) -> Sentence:
 
 
 def _in_unit_of(expression: str, measured: float) -> str:
-    found = re.search(r"\d\s*(%|[kMGT]?i?B|(?:n|u|µ|m)?s|min|h)\s*$", expression)
+    found = re.search(r"\d\s*(%|[kMGT]?i?B|(?:n|u|µ|m)?s|min|h)\s*(of\s+baseline)?$", expression)
     unit = found.group(1) if found else ""
     if unit == "%":
         return format_percent(measured)
@@ -264,7 +272,7 @@ def _in_unit_of(expression: str, measured: float) -> str:
 
 
 def _unmeasured(breach: LimitBreach, benchmark: Benchmark | None) -> Sentence:
-    if breach.measured is not None:
+    if breach.measured is not None or breach.lacking is not None:
         return _breach(breach)
     metric = re.match(r"\s*(\w+)", breach.expression)
     needed = _ROUNDS_NEEDED.get(metric.group(1)) if metric else None

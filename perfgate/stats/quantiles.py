@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Final, TypedDict
 
 __all__ = [
+    "MIN_ROUNDS_P50",
     "MIN_ROUNDS_P90",
     "MIN_ROUNDS_P95",
     "MIN_ROUNDS_P99",
@@ -18,6 +19,7 @@ __all__ = [
     "summarise",
 ]
 
+MIN_ROUNDS_P50: Final = 6
 MIN_ROUNDS_P90: Final = 36
 """Fewest rounds for which q**n <= 0.025: below, even the largest round may well lie under the true
 quantile, and no two-sided 95 % interval for it exists (Hahn & Meeker 1991, order statistics)."""

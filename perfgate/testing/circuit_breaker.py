@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from perfgate.load import Clock, Closed, LoadResult, Outcome, classify
 from perfgate.load.clock import timing_of
 from perfgate.load.outcomes import outcome_of_result
+from perfgate.load.unawaited import refuse_unawaited
 from perfgate.testing.operations import is_awaited, run_load
 from perfgate.testing.trial import ServiceOperation
 from perfgate.testing.verdict import Check, LoadVerdict
@@ -226,6 +227,7 @@ class _Caller:
     """Calls one operation, alone or with many at once."""
 
     def __init__(self, service: Any, operation: ServiceOperation, clock: Clock | None) -> None:
+        self._operation = operation
         self._call: Callable[[], Any] = lambda: operation(service)
         self._clock = clock
         self._timing = timing_of(clock)
@@ -233,6 +235,10 @@ class _Caller:
 
     async def once(self) -> Outcome:
         """Call once and say how it ended."""
+        with refuse_unawaited(self._operation):
+            return await self._once()
+
+    async def _once(self) -> Outcome:
         try:
             result = self._call()
             self._is_async = inspect.isawaitable(result)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, TypeVar
 
 from perfgate.load import Clock, Closed, LoadResult, Model, Open, run_threads
+from perfgate.load.unawaited import refuse_unawaited
 from perfgate.testing.measurement import Measurement
 from perfgate.testing.memory import (
     MemoryGrowth,
@@ -96,7 +97,7 @@ class Perf:
         model = Closed(concurrency=concurrency, operations=iterations, deadline_s=timeout_s)
         return self._measure(name, operation, model, warmup)
 
-    def measure_arrival_rate(  # noqa: PLR0913 - three of them may only be named
+    def measure_arrival_rate(  # noqa: PLR0913 - four of them may only be named
         self,
         name: str,
         operation: Operation,
@@ -106,6 +107,7 @@ class Perf:
         warmup: int = 1,
         timeout_s: float | None = None,
         max_in_flight: int = 10_000,
+        poisson_seed: int | None = None,
     ) -> Measurement:
         """Measure with so many arrivals per second, timed from when each was to start."""
         model = Open(
@@ -113,6 +115,7 @@ class Perf:
             duration_s=duration_s,
             deadline_s=timeout_s,
             max_in_flight=max_in_flight,
+            poisson_seed=poisson_seed,
         )
         return self._measure(name, operation, model, warmup)
 
@@ -176,8 +179,10 @@ class AioBenchmark:
 
         Raises:
             TypeError: what the function returns cannot be awaited.
+            MeasurementError: it made a coroutine that nobody awaits.
         """
-        result = self._benchmark(self._runnable(function, args, kwargs))
+        with refuse_unawaited(function):
+            result = self._benchmark(self._runnable(function, args, kwargs))
         self._report()
         return result
 
@@ -189,7 +194,8 @@ class AioBenchmark:
         **options: Any,
     ) -> _T:
         """Measure as ``benchmark.pedantic`` does; ``setup`` may return no arguments."""
-        result = self._benchmark.pedantic(self._runnable(target, args, kwargs or {}), **options)
+        with refuse_unawaited(target):
+            result = self._benchmark.pedantic(self._runnable(target, args, kwargs or {}), **options)
         self._report()
         return result
 

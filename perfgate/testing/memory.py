@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import functools
 import gc
-import inspect
 import itertools
 import mmap
 import statistics
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from perfgate.errors import MeasurementError
+from perfgate.load.unawaited import is_unawaited, misuse_of, refuse_unawaited
 
 __all__ = [
     "MemoryGrowth",
@@ -38,9 +37,13 @@ __all__ = [
 MIN_BLOCKS_PER_OPERATION: Final = 0.05
 MIN_BYTES_PER_OPERATION: Final = 256
 MIN_RISING: Final = 0.8
+_FULL_BATCH: Final = 200
+"""Operations of a batch that the slopes were chosen for. What caches and pages add at random is
+added per batch, so smaller ones must grow as much as these."""
 _PAGE_BYTES: Final = mmap.PAGESIZE
 _TRACED_OPERATIONS: Final = 500
 _SHOWN_LINES: Final = 5
+_ASYNCHRONOUS: Final = "the operation is asynchronous: use measure_memory_growth_async"
 _UNKNOWN: Final = -1
 _STATM = Path("/proc/self/statm")
 
@@ -96,20 +99,25 @@ def measure_memory_growth(
     Takes ``batches * operations`` calls, and as many again to confirm an alarm.
 
     Raises:
-        MeasurementError: the operation returned a coroutine.
+        MeasurementError: the operation left a coroutine that nobody awaits.
     """
-    with contextlib.closing(_steps(batches, operations)) as steps:
+    with refuse_unawaited(operation), contextlib.closing(_steps(batches, operations)) as steps:
         while isinstance(step := _advance(steps), int):
             for _ in range(step):
-                _refuse_coroutine(operation())
+                if is_unawaited(operation()):
+                    raise misuse_of(operation, _ASYNCHRONOUS)
     return step
 
 
 async def measure_memory_growth_async(
     operation: Callable[[], Awaitable[Any]], *, batches: int = 16, operations: int = 200
 ) -> MemoryGrowth:
-    """Await an operation in batches, one at a time, and judge what it leaves behind."""
-    with contextlib.closing(_steps(batches, operations)) as steps:
+    """Await an operation in batches, one at a time, and judge what it leaves behind.
+
+    Raises:
+        MeasurementError: the operation made a coroutine that nobody awaits.
+    """
+    with refuse_unawaited(operation), contextlib.closing(_steps(batches, operations)) as steps:
         while isinstance(step := _advance(steps), int):
             for _ in range(step):
                 await operation()
@@ -146,8 +154,10 @@ def judge_growth(samples: Sequence[Sample], operations: int) -> MemoryGrowth:
     rss = [float(sample.rss_bytes) for sample in late if sample.rss_bytes is not None]
     blocks_slope = _slope(blocks) / operations
     rss_slope = _slope(rss) / operations if len(rss) == len(late) else None
-    is_leaking = (blocks_slope > MIN_BLOCKS_PER_OPERATION and _rising(blocks) >= MIN_RISING) or (
-        rss_slope is not None and rss_slope > MIN_BYTES_PER_OPERATION and _rising(rss) >= MIN_RISING
+    scale = max(1.0, _FULL_BATCH / operations)
+    min_blocks, min_bytes = scale * MIN_BLOCKS_PER_OPERATION, scale * MIN_BYTES_PER_OPERATION
+    is_leaking = (blocks_slope > min_blocks and _rising(blocks) >= MIN_RISING) or (
+        rss_slope is not None and rss_slope > min_bytes and _rising(rss) >= MIN_RISING
     )
     return MemoryGrowth(
         blocks_per_operation=blocks_slope,
@@ -276,11 +286,3 @@ def _malloc_trim() -> Callable[[int], int] | None:
         return ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):  # glibc only
         return None
-
-
-def _refuse_coroutine(result: Any) -> None:
-    if inspect.iscoroutine(result):
-        result.close()
-        raise MeasurementError(
-            "memory growth", "the operation is asynchronous: use measure_memory_growth_async"
-        )

@@ -5,15 +5,24 @@ import functools
 import gc
 import inspect
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
 import anyio
 import anyio.to_thread
 
 from perfgate.load import Clock, Closed, LoadResult, Model, run_async, run_threads
+from perfgate.load.unawaited import refuse_unawaited
 
-__all__ = ["Operation", "is_awaited", "opened", "run_load", "warm_up", "without_collector"]
+__all__ = [
+    "Operation",
+    "as_they_are",
+    "is_awaited",
+    "opened",
+    "run_load",
+    "warm_up",
+    "without_collector",
+]
 
 Operation = Callable[[], Any]
 """Called for each operation; what it returns is awaited if it can be."""
@@ -26,22 +35,31 @@ async def warm_up(
 
     What it raises is ignored, for the measurement will show it. Only calling a plain function
     tells whether it returns something to await, so that is called at least once.
+
+    Raises:
+        MeasurementError: it made a coroutine that nobody awaits.
     """
     if is_awaited(operation):
         is_async = True
     else:
-        try:
-            result = operation()
-        except Exception:  # noqa: BLE001 - measured right after
-            result = None
-        is_async = inspect.isawaitable(result)
-        if is_async:
-            with contextlib.suppress(Exception), _bounded(deadline_s):
-                await result
+        with refuse_unawaited(operation):
+            is_async = await _called_once(operation, deadline_s)
         count -= 1
     if count > 0:
         model = Closed(operations=count, deadline_s=deadline_s)
         await run_load(operation, model, is_async=is_async, clock=clock)
+    return is_async
+
+
+async def _called_once(operation: Operation, deadline_s: float | None) -> bool:
+    try:
+        result = operation()
+    except Exception:  # noqa: BLE001 - measured right after
+        return False
+    is_async = inspect.isawaitable(result)
+    if is_async:
+        with contextlib.suppress(Exception), _bounded(deadline_s):
+            await result
     return is_async
 
 
@@ -66,6 +84,18 @@ async def run_load(
         return await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
     finally:
         is_cancelled.set()
+
+
+@contextlib.contextmanager
+def as_they_are() -> Iterator[None]:
+    """Raise what one of several tasks raised, not the group that their end makes of it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None  # it has its own traceback; the group says no more
 
 
 @contextlib.contextmanager

@@ -88,7 +88,7 @@ class PerformanceTestBase:
         model = Closed(concurrency=concurrency, operations=iterations, deadline_s=timeout_s)
         return await measure(name, operation, model, warmup=warmup, clock=self.clock)
 
-    async def measure_arrival_rate(  # noqa: PLR0913 - three of them may only be named
+    async def measure_arrival_rate(  # noqa: PLR0913 - four of them may only be named
         self,
         name: str,
         operation: Operation,
@@ -98,6 +98,7 @@ class PerformanceTestBase:
         warmup: int = 1,
         timeout_s: float | None = None,
         max_in_flight: int = 10_000,
+        poisson_seed: int | None = None,
     ) -> Measurement:
         """Measure with so many arrivals per second, timed from when each was to start."""
         model = Open(
@@ -105,6 +106,7 @@ class PerformanceTestBase:
             duration_s=duration_s,
             deadline_s=timeout_s,
             max_in_flight=max_in_flight,
+            poisson_seed=poisson_seed,
         )
         return await measure(name, operation, model, warmup=warmup, clock=self.clock)
 

@@ -13,6 +13,7 @@ import anyio
 
 from perfgate.load import Clock, LoadResult
 from perfgate.testing.arrivals import Arrival, Rate, busiest_window, rate_from_first_refusal
+from perfgate.testing.operations import as_they_are
 from perfgate.testing.trial import ServiceOperation, Trial
 from perfgate.testing.verdict import Check, LoadVerdict
 
@@ -150,10 +151,11 @@ class RateLimitTester:
         begun_s = trial.now_s()
         rate_per_s = offered * expected_limit / window_s
         other = Trial(service, self._other_key, clock=self._clock) if self._other_key else None
-        async with anyio.create_task_group() as tasks:
-            if other is not None:
-                tasks.start_soon(other.offer, windows / window_s, windows * window_s)
-            load = await trial.offer(rate_per_s, windows * window_s)
+        with as_they_are():
+            async with anyio.create_task_group() as tasks:
+                if other is not None:
+                    tasks.start_soon(other.offer, windows / window_s, windows * window_s)
+                load = await trial.offer(rate_per_s, windows * window_s)
         saturated_s = trial.now_s()
         known_until_s = saturated_s if self._hits else trial.known_until_s()
         has_recovered = await self._burst_across_edge(trial, expected_limit, window_s)

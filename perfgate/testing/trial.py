@@ -7,6 +7,7 @@ from typing import Any, Final
 from perfgate.load import Clock, Closed, LoadResult, Model, Open, Outcome, classify
 from perfgate.load.clock import timing_of
 from perfgate.load.outcomes import outcome_of_result
+from perfgate.load.unawaited import refuse_unawaited
 from perfgate.testing.arrivals import Arrival
 from perfgate.testing.operations import is_awaited, run_load
 
@@ -62,7 +63,8 @@ class Trial:
 
     async def _load(self, model: Model) -> LoadResult:
         if self._is_async is None:
-            self._is_async = await self._ask()
+            with refuse_unawaited(self._operation):
+                self._is_async = await self._ask()
         call = self._call_async if self._is_async else self._call
         return await run_load(call, model, is_async=self._is_async, clock=self._clock)
 

@@ -4,7 +4,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from perfgate.config.limits import parse_limit
+from perfgate.config.limits import Limit, parse_limit
 
 __all__ = ["Check", "LoadVerdict", "check_limits"]
 
@@ -63,10 +63,10 @@ def check_limits(
     is a doubt.
 
     Raises:
-        ValueError: a limit is malformed.
+        ValueError: a limit is malformed, or relative to a baseline, which only the gate knows.
     """
     failures, unsure = [], list(doubts)
-    for limit in map(parse_limit, limits):
+    for limit in map(_parse_absolute, limits):
         if count == 0:
             failures.append(f"{limit.expression}: no operation ended")
         elif limit.metric not in metrics:
@@ -77,3 +77,12 @@ def check_limits(
         elif not limit.is_kept(value):
             failures.append(f"{limit.expression}: was {value:.6g}")
     return Check(subject=subject, failures=tuple(failures), doubts=tuple(unsure))
+
+
+def _parse_absolute(expression: str) -> Limit:
+    limit = parse_limit(expression)
+    if limit.is_relative:
+        raise ValueError(
+            f'"{expression}": a test knows no baseline; set this limit in [tool.perfgate.suites]'
+        )
+    return limit

@@ -1,5 +1,6 @@
 import math
 import random
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from perfgate.baselines.update import (
     is_beyond_noise,
     plan_update,
 )
+from perfgate.config import Config
 from perfgate.errors import UsageError
 from perfgate.model import (
     Baseline,
@@ -62,8 +64,14 @@ def _approved(*benchmarks: Benchmark) -> BaselineFile:
 def _plan(
     old: BaselineFile | None, results: Results, *, only: tuple[str, ...] = (), prune: bool = False
 ) -> UpdatePlan:
+    empty = BaselineFile(environment=ENVIRONMENT.key, suite="api", baselines={})
     return plan_update(
-        old, results, suite="api", only=frozenset(only), prune=prune, reason="faster parser"
+        old or empty,
+        results,
+        config=Config(root=Path()),
+        only=frozenset(only),
+        prune=prune,
+        reason="faster parser",
     )
 
 

@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from perfgate.baselines.store import load_baselines
 from perfgate.baselines.update import ChangeKind
 from perfgate.commands.update_baselines import BaselineUpdate, update_baselines
+from perfgate.config import Config
 from perfgate.errors import BaselineError, UndecidedError, UsageError
 from perfgate.model import Benchmark, Environment, Failure, FailureKind, ProcessRun, Results
 from tests.command_line import (
@@ -40,19 +42,27 @@ def _update(
 ) -> BaselineUpdate:
     results = Results(environment=ENVIRONMENT, benchmarks=benchmarks)
     return update_baselines(
-        results, folder=folder, suites=suites, only=frozenset(only), prune=prune, reason=reason
+        results,
+        config=Config(root=folder),
+        suites=suites,
+        only=frozenset(only),
+        prune=prune,
+        reason=reason,
     )
 
 
 def _ids(folder: Path) -> dict[str, list[str]]:
-    return {file.suite: list(file.baselines) for file in load_baselines(folder, ENVIRONMENT.key)}
+    return {
+        file.suite: list(file.baselines)
+        for file in load_baselines(folder / "baselines", ENVIRONMENT.key)
+    }
 
 
 def test_each_suite_gets_its_file(tmp_path: Path) -> None:
     update = _update(tmp_path, _benchmark("a"), _benchmark("b", suite="db"), reason=" so\n it is ")
     assert [file.name for file in update.files] == ["api.json", "db.json"]
     assert _ids(tmp_path) == {"api": ["a"], "db": ["b"]}
-    (api, _) = load_baselines(tmp_path, ENVIRONMENT.key)
+    (api, _) = load_baselines(tmp_path / "baselines", ENVIRONMENT.key)
     assert api.baselines["a"].reason == "so it is"
 
 
@@ -156,6 +166,36 @@ def test_old_and_new_are_printed_and_only_changed_lines_are_rewritten(tmp_path: 
     (changed,) = [line for line in file.read_bytes().splitlines() if line not in before]
     assert b"test_a" in changed
     assert b'"reason": "faster"' in changed
+
+
+def test_a_limit_relative_to_the_baseline_holds_from_its_approval_on(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "test_shop.py").touch()
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.perfgate.suites.shop]\npaths = ["benchmarks/test_shop.py"]\n'
+        'limits = ["p95 < 120% of baseline", "pay.ops_per_s > 90% of baseline"]\n'
+    )
+
+    def reported(p95_s: float, ops_per_s: float) -> Path:
+        one = measured("test_a")
+        numbers = {"p95": p95_s, "pay.ops_per_s": ops_per_s, "other": 1.0}
+        runs = tuple(msgspec.structs.replace(run, metrics=numbers) for run in one.runs)
+        return write_results(tmp_path / "new.json", msgspec.structs.replace(one, runs=runs))
+
+    approve(tmp_path, measured("test_a"))
+    first = reported(0.2, 50.0)
+    assert perfgate(tmp_path, "compare", first).status == 3  # nothing to be relative to
+    assert _approve(tmp_path, first).out.startswith(
+        f"beyond-limit: {SHOP}test_a: 1.00 ms -> 1.00 ms; "
+        "p95 nothing -> 0.2; pay.ops_per_s nothing -> 50.0\n"
+    )
+    assert perfgate(tmp_path, "compare", first).status == 0
+    for slow in (reported(0.25, 50.0), reported(0.2, 40.0)):
+        done = perfgate(tmp_path, "compare", slow)
+        assert done.status == 1
+        assert "of baseline" in done.out
+    assert _approve(tmp_path, reported(0.25, 40.0)).status == 0
+    assert perfgate(tmp_path, "compare", reported(0.25, 40.0)).status == 0
 
 
 def test_approving_the_same_twice_leaves_git_diff_empty_even_when_dirty_and_detached(

@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from perfgate.errors import MeasurementError
 from perfgate.load import Closed, LoadResult, Model, Open, Outcome, run_async
@@ -66,6 +69,31 @@ async def test_a_closed_load_keeps_the_concurrency_where_a_batch_would_wait() ->
     # A batch takes as long as its slowest: H(10) = 2.93 means, and would run at 3.4 per second.
     assert result.ops_per_s is not None
     assert result.ops_per_s > 8
+
+
+async def test_fewer_operations_than_callers_are_fine() -> None:
+    gauge = Gauge()
+    result = await run_async(gauge.operation, Closed(concurrency=10, operations=3))
+    assert (result.ok, gauge.calls, gauge.most) == (3, 3, 3)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    latencies_s=st.lists(st.floats(0.001, 10), min_size=1, max_size=40),
+    concurrency=st.integers(1, 10),
+)
+def test_a_window_takes_no_longer_than_any_schedule_may(
+    latencies_s: list[float], concurrency: int
+) -> None:
+    # Graham 1966: whoever is free takes the next; never longer than the mean load and the longest.
+    clock = FakeClock()
+    left_s = iter(latencies_s)
+    model = Closed(concurrency=concurrency, operations=len(latencies_s))
+    result = anyio.run(
+        lambda: run_async(lambda: clock.sleep_async(next(left_s)), model, clock=clock)
+    )
+    assert result.wall_s <= sum(latencies_s) / concurrency + max(latencies_s) + 1e-6
+    assert (result.times.mean_s or 0) * result.ok == pytest.approx(sum(latencies_s), rel=1e-6)
 
 
 async def test_a_closed_load_ends_when_its_time_is_over() -> None:
@@ -302,7 +330,50 @@ async def test_an_operation_that_blocks_the_loop_is_noticed() -> None:
         time.sleep(0.05)  # noqa: ASYNC251 - the mistake that is to be noticed
 
     result = await run_async(operation, Closed(concurrency=2, operations=4))
-    assert result.longest_stall_s >= 0.03
+    assert 0.03 <= result.longest_stall_s <= (result.times.max_s or 0)
+
+
+async def test_a_long_block_makes_the_times_of_all_doubtful() -> None:
+    calls = 0
+
+    async def operation() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            time.sleep(0.3)  # noqa: ASYNC251 - the mistake that is to be noticed
+        await anyio.sleep(0.01)
+
+    result = await run_async(operation, Closed(concurrency=3, operations=30))
+    assert any("kept all others waiting for" in doubt for doubt in result.doubts)
+
+
+async def test_operations_that_never_wait_let_others_run_now_and_then() -> None:
+    turns = 0
+
+    async def bystander() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async def computes() -> None:
+        time.sleep(0.002)  # noqa: ASYNC251 - as a computation would
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bystander)
+        await run_async(computes, Closed(concurrency=5, operations=100))
+        tasks.cancel_scope.cancel()
+    assert turns >= 3
+
+
+def test_what_watches_every_line_is_a_doubt() -> None:
+    before = sys.getprofile()
+    sys.setprofile(lambda *_: None)
+    try:
+        result = anyio.run(run_async, _nothing, Closed(operations=10))
+    finally:
+        sys.setprofile(before)
+    assert result.doubts[-1].endswith(" was active and slows everything")
 
 
 async def test_operations_that_never_wait_do_not_keep_a_deadline_from_others() -> None:

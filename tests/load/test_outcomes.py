@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from perfgate.load import Outcome, classify
-from perfgate.load.outcomes import detail_of, is_unawaited, outcome_of_result, status_of
+from perfgate.load.outcomes import detail_of, outcome_of_result, status_of
 from perfgate.services.errors import (
     CircuitOpenError,
     ConnectionFailedError,
@@ -102,11 +102,3 @@ def test_a_result_fails_by_its_status_alone() -> None:
     assert outcome_of_result({"status_code": 500}) is Outcome.OK
     assert outcome_of_result(500) is Outcome.OK
     assert status_of(httpx.Response(418)) == 418
-
-
-def test_a_coroutine_is_unawaited_and_is_closed() -> None:
-    async def forgotten() -> None:
-        """Do nothing."""
-
-    assert is_unawaited(forgotten())
-    assert not is_unawaited(5)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ def _result(
     concurrency: float = 10.0,
     cpu_s: float = 0.1,
     floor_s: float | None = None,
+    **fields: Any,
 ) -> LoadResult:
     service = Times([service_ms * MS] * 100)
     return LoadResult(
@@ -31,6 +34,7 @@ def _result(
         cpu_s=cpu_s,
         concurrency=concurrency,
         harness_floor_s=floor_s,
+        **fields,
     )
 
 
@@ -63,6 +67,23 @@ OPEN = Open(rate_per_s=100, duration_s=1)
             id="late",
         ),
         pytest.param(_result(OPEN, service_ms=1, lateness_ms=1.9), (), id="as-timers-are"),
+        pytest.param(
+            _result(CLOSED, longest_stall_s=0.3),
+            ("an operation kept all others waiting for 300 ms",),
+            id="stalled",
+        ),
+        pytest.param(_result(CLOSED, longest_stall_s=0.19), (), id="hardly-stalled"),
+        pytest.param(_result(Closed(operations=9), longest_stall_s=3.0), (), id="stalled-alone"),
+        pytest.param(
+            _result(OPEN, tracer="a profiler"),
+            ("a profiler was active and slows everything",),
+            id="traced",
+        ),
+        pytest.param(
+            _result(OPEN, tracer="a profiler", longest_stall_s=0.3, is_real_time=False),
+            (),
+            id="virtual-time",
+        ),
     ],
 )
 def test_a_load_that_was_not_what_was_asked_for_is_doubtful(
@@ -77,11 +98,17 @@ def test_times_near_the_harness_itself_are_marked() -> None:
     assert not _result(CLOSED).is_below_floor
 
 
-@pytest.mark.parametrize(("count", "known"), [(35, 1), (36, 2), (72, 3), (368, 4)])
+@pytest.mark.parametrize(("count", "known"), [(5, 0), (6, 1), (35, 1), (36, 2), (72, 3), (368, 4)])
 def test_a_percentile_is_kept_only_with_enough_operations(count: int, known: int) -> None:
     metrics = Times(range(1, count + 1)).metrics()
     percentiles = [metrics[name] for name in ("p50", "p90", "p95", "p99")]
     assert [value is not None for value in percentiles] == [True] * known + [False] * (4 - known)
+    assert metrics["median"] == metrics["p50"]
+
+
+def test_a_deviation_is_that_of_all_times() -> None:
+    assert Times([MS, 3 * MS]).stdev_s == pytest.approx(0.001414, rel=1e-3)
+    assert Times([MS]).stdev_s is None
 
 
 def test_nothing_measured_is_no_number() -> None:

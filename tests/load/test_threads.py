@@ -8,6 +8,7 @@ import pytest
 
 from perfgate.errors import MeasurementError
 from perfgate.load import Closed, Model, Open, Outcome, run_threads
+from tests.services.fake_clock import FakeClock
 
 BOTH = pytest.mark.parametrize(
     "model",
@@ -169,3 +170,52 @@ def test_a_cancelled_run_does_not_wait_for_what_never_returns() -> None:
     run_threads(operation, Closed(concurrency=2, operations=10), is_cancelled=is_cancelled)
     release.set()
     assert time.monotonic() - began_s < 20
+
+
+@BOTH
+def test_threads_end_with_the_run(model: Model) -> None:
+    before = set(threading.enumerate())
+    run_threads(lambda: None, model)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_an_interrupt_within_a_thread_is_raised_where_the_run_was_started(
+    error: type[BaseException],
+) -> None:
+    def operation() -> None:
+        raise error
+
+    with pytest.raises(error):
+        run_threads(operation, Closed(concurrency=3, operations=30))
+
+
+def test_response_times_of_an_open_load_count_from_the_planned_start() -> None:
+    clock = FakeClock()
+    numbers = iter(range(10))
+
+    def stalls_first() -> None:
+        if next(numbers) == 0:
+            clock.sleep(0.5)
+
+    # One thread at a time, so that the virtual clock stands still while it works.
+    result = run_threads(stalls_first, Open(rate_per_s=10, duration_s=1.0), clock=clock)
+    assert result.ok == 10
+    assert result.service.max_s == pytest.approx(0.5)
+
+
+def test_on_a_virtual_clock_deadlines_and_errors_count_as_well() -> None:
+    clock = FakeClock()
+    numbers = iter(range(10))
+
+    def operation() -> None:
+        number = next(numbers)
+        clock.sleep(2.0 if number == 3 else 0.1)
+        if number == 4:
+            raise ConnectionResetError
+
+    result = run_threads(operation, Closed(operations=10, deadline_s=1.0), clock=clock)
+    assert (result.count_of(Outcome.TIMEOUT), result.count_of(Outcome.RESET)) == (1, 1)
+    assert result.ok == 8

@@ -85,9 +85,10 @@ def test_a_wrong_breaker_fails_with_the_reason(kind: type[Breaker], reason: str)
         result.require()
 
 
-def test_the_first_wrong_breakers_are_wrong_in_one_way_each() -> None:
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_first_wrong_breakers_are_wrong_in_one_way_each(backend: str) -> None:
     failures = {
-        kind: _validate(kind).check.failures
+        kind: _validate(kind, backend=backend).check.failures
         for kind in (
             breakers.PermissiveBreaker,
             breakers.NeverOpeningBreaker,

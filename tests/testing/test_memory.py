@@ -49,6 +49,18 @@ def test_only_steady_growth_in_the_second_half_is_a_leak(
     assert judge_growth(_samples(blocks, rss_bytes), 200).is_leaking is is_leaking
 
 
+@pytest.mark.parametrize(
+    ("blocks_per_batch", "is_leaking"),
+    [pytest.param(2, False, id="noise"), pytest.param(25, True, id="a-block-per-operation")],
+)
+def test_a_small_batch_must_grow_as_a_large_one(
+    blocks_per_batch: int,
+    is_leaking: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    samples = _samples([blocks_per_batch * n for n in range(17)], FLAT)
+    assert judge_growth(samples, 25).is_leaking is is_leaking
+
+
 def test_slopes_are_per_operation() -> None:
     growth = judge_growth(
         _samples([300 * n for n in range(17)], [100_000 * n for n in range(17)]), 100

@@ -152,10 +152,18 @@ async def _nothing() -> None:
 async def test_a_limit_is_kept_broken_or_open(
     limit: str, verdict: LoadVerdict, reason: str
 ) -> None:
-    measured = await PerformanceTestBase().measure_operation("nothing", _nothing)
+    base = PerformanceTestBase()
+    base.clock = FakeClock()  # so that no tracer and no busy machine is a doubt
+    measured = await base.measure_operation("nothing", _nothing)
     check = measured.check(limit)
     assert check.verdict is verdict
     assert reason in check.reason
+
+
+async def test_a_limit_that_is_relative_to_a_baseline_is_the_gate_s_to_hold() -> None:
+    measured = await PerformanceTestBase().measure_operation("nothing", _nothing)
+    with pytest.raises(ValueError, match="a test knows no baseline"):
+        measured.check("p50 < 120% of baseline")
 
 
 async def test_a_limit_on_nothing_fails() -> None:

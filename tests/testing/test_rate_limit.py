@@ -19,7 +19,7 @@ from tests.testing.limiters import (
 )
 
 
-def _validate(
+def _validate(  # noqa: PLR0913 - what varies between the tests, each under its name
     kind: type[Limiter],
     *,
     true_limit: int = 100,
@@ -27,6 +27,7 @@ def _validate(
     window_s: float = 1.0,
     burst: int = 0,
     starts_at_s: float = 1000.0,
+    backend: str = "asyncio",
 ) -> RateLimitResult:
     async def main() -> RateLimitResult:
         clock = FakeClock()
@@ -36,7 +37,7 @@ def _validate(
             service, lambda limiter: limiter.call(), expected, window_s * 1000, burst=burst
         )
 
-    return anyio.run(main)
+    return anyio.run(main, backend=backend)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,13 @@ def test_a_right_limiter_passes_with_its_rate_measured(kind: type[Limiter], burs
     assert result.rate.low_per_s <= 100 <= result.rate.high_per_s
     assert result.offered_per_s == pytest.approx(200, rel=0.02)
     assert result.has_recovered
+
+
+def test_right_and_wrong_limiters_are_told_apart_with_trio_too() -> None:
+    assert _validate(Rolling, backend="trio").check.reason == ""
+    doubling = _validate(ByTheClock, backend="trio")
+    assert doubling.verdict is LoadVerdict.FAILED
+    assert not doubling.within_expected_limit
 
 
 @pytest.mark.parametrize("kind", [ByTheClock, SinceFirstCall])

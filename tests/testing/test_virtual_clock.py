@@ -55,6 +55,51 @@ def test_time_stands_still_while_somebody_still_works(backend: str) -> None:
 
 
 @BACKENDS
+def test_time_stands_still_for_those_who_were_started_by_one_that_woke(backend: str) -> None:
+    clock = VirtualClock()
+    late_s: list[float] = []
+
+    async def started(planned_s: float) -> None:
+        late_s.append(clock.monotonic_s() - planned_s)
+        await clock.sleep_async(0.7)  # so that many sleep at any time
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                await clock.sleep_async(0.1)
+                tasks.start_soon(started, clock.monotonic_s())
+
+    anyio.run(main, backend=backend)
+    assert late_s == [0] * 50
+
+
+@BACKENDS
+def test_others_go_on_when_the_one_who_wakes_them_is_cancelled(backend: str) -> None:
+    clock = VirtualClock()
+    woken: list[float] = []
+
+    async def first(scope: anyio.CancelScope) -> None:
+        with scope:
+            await clock.sleep_async(10)
+
+    async def ender(scope: anyio.CancelScope) -> None:
+        await clock.sleep_async(1)
+        scope.cancel()
+        for _ in range(2):
+            await clock.sleep_async(2)
+            woken.append(clock.monotonic_s())
+
+    async def main() -> None:
+        scope = anyio.CancelScope()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first, scope)
+            tasks.start_soon(ender, scope)
+
+    anyio.run(main, backend=backend)
+    assert woken == [1003, 1005]
+
+
+@BACKENDS
 def test_a_sleeper_that_is_cancelled_is_forgotten(backend: str) -> None:
     clock = VirtualClock()
 
