@@ -98,9 +98,7 @@ class Case:
 
     def is_from_here(self, baseline: Baseline) -> bool:
         """Say whether a baseline's numbers were recorded here, or on hardware that is as good."""
-        if self.evidence.baseline_environment:
-            return False
-        return self.environment.is_same_hardware(baseline.cpu)
+        return _is_from(self.environment, baseline, self.evidence)
 
     def settle(self, verdict: Verdict, reason: Reason, message: str = "") -> Judgement:
         """Write down the verdict with every number it rests on."""
@@ -177,20 +175,20 @@ class _Builder:
 
     def case(self, evidence: Evidence, measured: Benchmark | None, rule: Rule) -> Case:
         runs = measured.runs if measured else ()
-        case = Case(
-            evidence=evidence,
-            measured=measured,
-            rule=rule,
-            comparisons=(),
-            environment=self.results.environment,
-        )
         comparisons = [self._paired(pairs, runs, rule) for pairs in evidence.pairs]
         if runs and evidence.other is not None and evidence.other.runs:
             comparisons.append(self._files(runs, evidence.other.runs, rule))
         baseline = evidence.baseline
-        if runs and baseline is not None and case.is_from_here(baseline):
+        here = self.results.environment
+        if runs and baseline is not None and _is_from(here, baseline, evidence):
             comparisons.append(self._committed(runs, baseline, rule))
-        return replace(case, comparisons=tuple(comparisons))
+        return Case(
+            evidence=evidence,
+            measured=measured,
+            rule=rule,
+            comparisons=tuple(comparisons),
+            environment=here,
+        )
 
     def _paired(self, pairs: PairedSamples, runs: Sequence[ProcessRun], rule: Rule) -> Comparison:
         values = pairs.confirm or pairs.explore
@@ -260,6 +258,10 @@ class _Builder:
             false_alarms=self.false_alarms / max(1, self.screened),
             threshold=math.log1p(rule.threshold),
         )
+
+
+def _is_from(here: Environment, baseline: Baseline, evidence: Evidence) -> bool:
+    return not evidence.baseline_environment and here.is_same_hardware(baseline.cpu)
 
 
 def _by_processes(
