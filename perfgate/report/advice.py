@@ -32,17 +32,17 @@ def join_commands(commands: Sequence[Command], *, limit_chars: int) -> tuple[str
 
     The first always stands; further ones as long as the line keeps to its limit.
     """
-    first, *others = commands
-    targets = {first.target: None}
+    first = commands[0]
+    targets: dict[str, None] = {}
     size = len(first.line)
-    for count, command in enumerate(others, start=1):
-        size += 0 if command.target in targets else len(command.target) + 1
-        if size > limit_chars:
+    held = 0
+    for command in commands:
+        size += len(command.target) + 1 if targets and command.target not in targets else 0
+        if size > limit_chars and targets:
             break
         targets[command.target] = None
-    else:
-        count = len(commands)
-    return Command(start=first.start, target=" ".join(targets), end=first.end).line, count
+        held += 1
+    return Command(start=first.start, target=" ".join(targets), end=first.end).line, held
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

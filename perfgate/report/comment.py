@@ -21,6 +21,10 @@ __all__ = ["COMMENT_LIMIT_CHARS", "ChangedPart", "CommentContext", "GateChange",
 
 COMMENT_LIMIT_CHARS: Final = 65_536
 """GitHub refuses a longer comment."""
+_SELF_REPORTED: Final = (
+    "⚠️ **Self-reported:** code of a fork measured this and could have written any number. "
+    "It is information, not proof."
+)
 _SHOWN_FILES: Final = 5
 """Changed files of one kind that are named before the rest is only counted."""
 _RUN_URL: Final = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._-]+)+", re.ASCII)
@@ -84,7 +88,7 @@ def render_comment(
         headline=" (self-reported by a fork)" if context.is_self_reported else "",
         warnings=_warnings(context),
         trends=_trends(report, context.history_s),
-        cut=f"left out to keep this short; the {run} has them.",
+        cut=f"left out to keep this short: see the {run}.",
         ending=f"[Log and job summary of the run]({context.run_url})" if context.run_url else "",
     )
     view = build_view(report)
@@ -102,12 +106,7 @@ def _utf16_units(text: str) -> int:
 def _warnings(context: CommentContext) -> tuple[Sentence, ...]:
     warnings: list[Sentence] = []
     if context.is_self_reported:
-        warnings.append(
-            (
-                "⚠️ **Self-reported:** code of a fork measured this and could have written any "
-                "number. It is information, not proof.",
-            )
-        )
+        warnings.append((_SELF_REPORTED,))
     if context.changes:
         parts = [_changed(part, context.changes) for part in ChangedPart]
         warnings.append(

@@ -51,9 +51,7 @@ def render_markdown(
     What does not fit goes by whole rows, the least important first, and is counted. A budget
     too small for any table leaves the verdict line, one too small for that the marker or nothing.
     """
-    return fit_markdown(
-        build_view(report), Surroundings(), budget=budget, measure=measure
-    )
+    return fit_markdown(build_view(report), Surroundings(), budget=budget, measure=measure)
 
 
 def fit_markdown(
@@ -137,8 +135,7 @@ class _Table:
         if self.has_times:
             cells.append(_unbroken(row.times))
         if self.has_change:
-            effect = f"**{row.effect}**" if row.effect and not row.is_settled else row.effect
-            cells.append(_unbroken("<br>".join(part for part in (effect, row.interval) if part)))
+            cells.append(_unbroken(_change(row)))
         return f"| {' | '.join(cells)} |"
 
     def _name(self, row: Row, around: Surroundings) -> str:
@@ -156,6 +153,13 @@ def _table(rows: Sequence[Row]) -> _Table:
         has_times=any(row.times for row in rows),
         has_change=any(row.effect or row.interval for row in rows),
     )
+
+
+def _change(row: Row) -> str:
+    if row.is_settled:
+        return f"{row.effect} ({row.interval})" if row.interval else row.effect
+    effect = f"**{row.effect}**" if row.effect else ""
+    return "<br>".join(part for part in (effect, row.interval) if part)
 
 
 def _unbroken(text: str) -> str:
@@ -186,9 +190,7 @@ class _Part:
     steps: tuple[_Step, ...]
 
 
-def _part(
-    section: Section, kept: int, table: _Table, lines: Mapping[int, str], cut: str
-) -> _Part:
+def _part(section: Section, kept: int, table: _Table, lines: Mapping[int, str], cut: str) -> _Part:
     rows = section.rows[:kept]
     missing = len(section.rows) - kept
     is_urgent = any(row.level is Level.ERROR for row in section.rows[:1])
