@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,10 +122,46 @@ def test_other_branches_and_names_of_the_repository_stay(
     assert "\n".join(after) == before
 
 
-def test_who_comes_second_builds_on_what_the_first_one_wrote(
+class Meanwhile(dict[str, Sequence[bytes]]):
+    """Additions that are looked at after the tip, when another writer was there."""
+
+    def __init__(self, additions: Mapping[str, Sequence[bytes]], other: Repository) -> None:
+        super().__init__(additions)
+        self._others = [other]
+
+    def items(self) -> Any:
+        while self._others:
+            append(self._others.pop(), b"1\n")
+        return super().items()
+
+
+def test_a_tip_that_moved_since_it_was_seen_is_never_overwritten(
     origin: GitRepository, tmp_path: Path
 ) -> None:
-    """The other writer pushes between our look at the tip and our push: a hook of the server."""
+    append(writer(origin, tmp_path / "a"), b"0\n")
+    additions = Meanwhile({FILE: [b"2\n"]}, writer(origin, tmp_path / "b"))
+    waiting = Waiting()
+    appended = append_lines(
+        writer(origin, tmp_path / "c"), BRANCH, additions, message="x", patience=waiting.patience()
+    )
+    assert (appended.tries, len(waiting.waits)) == (2, 1)
+    assert content(origin) == b"0\n1\n2\n"
+
+
+def test_two_that_make_the_branch_at_once_both_stay(origin: GitRepository, tmp_path: Path) -> None:
+    additions = Meanwhile({FILE: [b"2\n"]}, writer(origin, tmp_path / "b"))
+    append_lines(
+        writer(origin, tmp_path / "c"),
+        BRANCH,
+        additions,
+        message="x",
+        patience=Waiting().patience(),
+    )
+    assert content(origin) == b"1\n2\n"
+
+
+def test_a_tip_that_moves_while_we_push_is_built_on(origin: GitRepository, tmp_path: Path) -> None:
+    """The other writer is a hook of the server."""
     other = writer(origin, tmp_path / "other")
     append(other, b"0\n")
     slow = writer(origin, tmp_path / "slow")
