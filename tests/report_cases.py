@@ -23,6 +23,7 @@ from perfgate.model import (
     Revision,
     Verdict,
 )
+from perfgate.report.text import quote_shell
 
 BASE = "4f1d0c9be2a77d3f5e6a8b9c0d1e2f3a4b5c6d7e"
 APPROVED = "a90b7c3344556677889900aabbccddeeff001122"
@@ -393,6 +394,12 @@ def with_text(text: str) -> Report:
     )
 
 
+def harmless(text: str) -> str:
+    """Return words that take as much room as a text does: a long one shows no command."""
+    room = len(quote_shell(text))
+    return "plain" if room < 400 else "plain " * (room // 6)
+
+
 HOSTILE = (
     "a|b",
     "a\\|b",
@@ -455,4 +462,26 @@ HOSTILE = (
     "=====",
     " ",
     "🙂" * 40,
+    "fixes #1, closes owner/repo#2, resolves https://github.com/o/r/issues/3",
+    "Co-authored-by: x <x@evil.example>",
+    "> [!WARNING]\n> all clear",
+    "<details open><summary>passed</summary>",
+    "<p align=right>right</p><br><hr>",
+    "<picture><source srcset=//evil.example/x></picture>",
+    "<a href=javascript:alert(1)>x</a>",
+    "ftp://evil.example xmpp:a@evil.example mailto:a@evil.example",
+    "![][x] [x][] [x]\n\n[x]: //evil.example/x.png",
+    "` @octocat `",
+    "``` @octocat ```",
+    "a`@octocat`b``@octocat``c",
+    "\\`@octocat\\`",
+    "```suggestion\nrm -rf\n```",
+    "~~~\n</details>\n~~~",
+    "- [x] done",
+    "@octocat\u200b@octocat",
+    "\u05d0\u05d1\u05d2 (12 %) \u0645\u0631\u062d\u0628\u0627 3.14",
+    "\u2067\u05d0\u2069\u200f",
+    "Z\u0351\u036b\u0343\u036a\u0302" * 30,
+    "\U000e0041\U000e007f\ufe0f",
+    "@octocat " * 3_000,
 )

@@ -97,7 +97,7 @@ def plan_update(
         results: A complete run, of other suites too.
         config: Tells what limits are relative to; such numbers are approved too.
         only: Ids of the lines that may change, and then do; empty: every line that has to.
-        prune: Remove the lines of benchmarks that were not measured.
+        prune: Remove the lines of benchmarks that were not measured, as far as ``only`` lets.
         reason: Why the new numbers are right, kept in each new line.
     """
     suite, lines = old.suite, old.baselines
@@ -110,7 +110,7 @@ def plan_update(
         if each.suite != suite and _is_approvable(each, only) and each.id in lines
     }
     gone = lines.keys() - own.keys() - moved
-    pruned = gone if prune and not only else set[str]()
+    pruned = (gone & only if only else gone) if prune else set[str]()
     removed = [
         LineChange(benchmark=name, kind=kind, old=lines[name], new=None)
         for names, kind in ((moved, ChangeKind.MOVED), (pruned, ChangeKind.PRUNED))
