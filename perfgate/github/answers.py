@@ -37,7 +37,7 @@ def read_answer(response: "httpx.Response", request: str, limit_bytes: int) -> A
     """Read a response that has only begun, and close it.
 
     Raises:
-        GitHubError: it is larger than the limit, or compressed without having been asked for.
+        GitHubError: it is larger than the limit.
     """
     try:
         chunks, size = [], 0

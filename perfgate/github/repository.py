@@ -50,6 +50,10 @@ class _Ref(msgspec.Struct, frozen=True):
     object: _Target
 
 
+class _Compared(msgspec.Struct, frozen=True):
+    merge_base_commit: _Target
+
+
 class _Content(msgspec.Struct, frozen=True):
     type: str
     encoding: str = ""
@@ -79,9 +83,7 @@ class GitHubRepository:
 
     def pull_request(self, number: int) -> PullRequest:
         """Return a pull request as it is now."""
-        return self._client.get(
-            f"{self._at}/pulls/{number}", PullRequest, permission=_READ_PULLS
-        )
+        return self._client.get(f"{self._at}/pulls/{number}", PullRequest, permission=_READ_PULLS)
 
     def pull_requests_from(self, owner: str, branch: str) -> tuple[PullRequest, ...]:
         """Return the open pull requests from a branch; whose it is must still be checked."""
@@ -143,12 +145,18 @@ class GitHubRepository:
         found = self._client.find(at, _Content, permission=_READ_CODE)
         if found is None:
             return None
+        if found.type != "file" or found.encoding != "base64":
+            raise GitHubError(f"GET {path}", f"is a {found.type} that cannot be read this way")
         try:
-            if found.type != "file" or found.encoding != "base64":
-                raise ValueError(f"a {found.type}, or too large")
             return base64.b64decode(found.content)
-        except (ValueError, binascii.Error) as error:
+        except binascii.Error as error:
             raise GitHubError(f"GET {path}", f"cannot be read: {error}") from error
+
+    def merge_base(self, base: str, head: str) -> str:
+        """Return the commit that two commits have in common."""
+        two = f"{quote(base, safe='')}...{quote(head, safe='')}"
+        path = f"{self._at}/compare/{two}?per_page=1"
+        return self._client.get(path, _Compared, permission=_READ_CODE).merge_base_commit.sha
 
     def changed_files(self, number: int) -> tuple[ChangedFile, ...]:
         """Return the files that a pull request changes, at most ``MOST_CHANGED_FILES``."""

@@ -7,9 +7,9 @@ __all__ = [
     "Branch",
     "ChangedFile",
     "Comment",
+    "PullRequest",
     "Repository",
     "Status",
-    "PullRequest",
     "User",
     "WorkflowRun",
 ]
@@ -54,7 +54,8 @@ class PullRequest(_Value, frozen=True, kw_only=True):
     @property
     def is_from_elsewhere(self) -> bool:
         """Whether a fork, or a repository that is gone, made it."""
-        return self.head.repo is None or self.base.repo is None or self.head.repo != self.base.repo
+        head, base = self.head.repo, self.base.repo
+        return head is None or base is None or head.id != base.id
 
 
 class WorkflowRun(_Value, frozen=True, kw_only=True):
