@@ -113,9 +113,7 @@ def comment(options: CommentOptions, place: Place) -> str:
     )
     changes = _changes(options, place, pull_request, files)
     context = _context(event, run, pull_request, changes, place.connection)
-    done = put_comment(
-        place.repository, pull_request.number, _draft(options, judged, context, run)
-    )
+    done = put_comment(place.repository, pull_request.number, _draft(options, judged, context, run))
     return _said(pull_request, run, done)
 
 

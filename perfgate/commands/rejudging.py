@@ -40,9 +40,7 @@ _LARGEST_NUMBER: Final = 1e18
 _KEY_PARTS: Final = 4
 
 
-def judged_again(
-    report: Report, config: Config, *, edited: Collection[str], source: str
-) -> Report:
+def judged_again(report: Report, config: Config, *, edited: Collection[str], source: str) -> Report:
     """Judge the numbers of a pull request's report by settings that it has no say in.
 
     Args:
