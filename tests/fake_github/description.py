@@ -62,7 +62,7 @@ def loaded(body: bytes) -> Any:
     return json.loads(body) if body else None
 
 
-def example(name: str, **fields: Any) -> Any:
+def example(name: str, /, **fields: Any) -> Any:
     """Return the least that satisfies a definition, with these fields."""
     return merged(_least({"$ref": f"#/$defs/{name}"}), fields)
 
