@@ -90,7 +90,14 @@ def _least(schema: dict[str, Any]) -> Any:
     if schema.get("type") == "object" or "properties" in schema:
         properties = schema.get("properties", {})
         return {name: _least(properties[name]) for name in schema.get("required", ())}
-    plain = {"string": "x", "integer": 1, "number": 1.0, "boolean": False, "array": [], "null": None}
+    plain = {
+        "string": "x",
+        "integer": 1,
+        "number": 1.0,
+        "boolean": False,
+        "array": [],
+        "null": None,
+    }
     kind = schema.get("type", "null")
     return plain[kind if isinstance(kind, str) else kind[0]]
 

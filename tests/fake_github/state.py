@@ -154,4 +154,6 @@ class State:
 
     def comments_of(self, number: int) -> list[dict[str, Any]]:
         ending = f"/issues/{number}"
-        return [one for _, one in sorted(self.comments.items()) if one["issue_url"].endswith(ending)]
+        return [
+            one for _, one in sorted(self.comments.items()) if one["issue_url"].endswith(ending)
+        ]
