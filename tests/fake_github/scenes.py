@@ -62,7 +62,7 @@ def _evidence(name: str, percent: float) -> Evidence:
 
 
 def base_pairs(percent: float) -> PairedSamples:
-    return pairs(ReferenceKind.MERGE_BASE, percent, percent if percent > 1 else None)
+    return pairs(ReferenceKind.MERGE_BASE, percent, percent if abs(percent) > 1 else None)
 
 
 def replaced(report: Report, **fields: Any) -> Report:
