@@ -25,12 +25,30 @@ from perfgate.github import artifact as artifacts
 from perfgate.github.artifact import MEMBER, read_member
 from perfgate.model import Report, Verdict
 from perfgate.report.document import decode_report, encode_report
+from tests.evidence import baseline, edit, evidence, measured
 from tests.fake_github.scenes import NAME, report_of, zipped
 from tests.fake_github.state import archive
 
 CONFIG = Config(root=Path("base"))
 REPORT = report_of(0, 30, -30)
 GOOD = zipped(REPORT)
+
+
+def wide_report() -> Report:
+    """Return a report with every kind of evidence: pairs, committed numbers, another file."""
+    more = (
+        evidence(name="committed", baseline=baseline()),
+        evidence(name="edited", baseline=baseline(), edit=edit(1e-3, 2e-3)),
+        evidence(name="other", other=measured(1e-3, 1.1e-3, name="other")),
+    )
+    benchmarks = tuple(measured(1e-3, 2e-3, 3e-3, name=one.benchmark) for one in more)
+    found = msgspec.structs.replace(
+        REPORT.results, benchmarks=(*REPORT.results.benchmarks, *benchmarks)
+    )
+    return msgspec.structs.replace(REPORT, evidence=(*REPORT.evidence, *more), results=found)
+
+
+WIDE = wide_report()
 
 
 def read(content: bytes) -> bytes:
@@ -40,7 +58,7 @@ def read(content: bytes) -> bytes:
 def rendered(content: bytes) -> str:
     """Do all that is done with an artifact's bytes before anything is written."""
     report = decode_report(read(content), "report.json")
-    return preview(judged_again(report, CONFIG, edited=(), source="report.json"))
+    return preview(judged_again(report, CONFIG, edited=["api"], source="report.json"))
 
 
 @pytest.fixture
@@ -178,8 +196,8 @@ def test_members_that_share_their_bytes_cost_no_more_than_one(small_limit: int) 
 # --- what is inside ----------------------------------------------------------------------------
 
 
-def changed(change: Callable[[Any], None]) -> bytes:
-    document = json.loads(encode_report(REPORT))
+def changed(change: Callable[[Any], None], report: Report = REPORT) -> bytes:
+    document = json.loads(encode_report(report))
     change(document)
     return archive((MEMBER, json.dumps(document).encode()))
 
@@ -217,8 +235,10 @@ BASELINE = ("evidence", 0, "baseline")
         pytest.param(put(*BASELINE, "processes", value=0), "is no number of", id="processes"),
         pytest.param(put("evidence", 1, "benchmark", value=NAME), "stands twice", id="twice"),
         pytest.param(put("evidence", value=[]), "has no evidence", id="no-evidence"),
-        pytest.param(put("evidence", 0, "benchmark", value=""), "", id="no-name"),
-        pytest.param(put("results", "benchmarks", 0, "id", value="x" * 1001), "", id="long-name"),
+        pytest.param(put("evidence", 0, "benchmark", value=""), "no evidence", id="no-name"),
+        pytest.param(
+            put("results", "benchmarks", 0, "id", value="x" * 1001), "evidence", id="long-name"
+        ),
         pytest.param(put("exit_status", value=7), "is not one of 0, 1, 3", id="status"),
         pytest.param(put("version", value=99), "has version 99", id="version"),
     ],
@@ -324,7 +344,7 @@ def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int
     return found
 
 
-PLACES = places(json.loads(encode_report(REPORT)))
+PLACES = places(json.loads(encode_report(msgspec.structs.replace(WIDE, judgements=()))))
 
 
 @pytest.mark.usefixtures("empty_folder")
@@ -341,7 +361,7 @@ def test_a_report_with_strange_values_is_judged_or_refused(
                 continue
 
     try:
-        shown = rendered(changed(change))
+        shown = rendered(changed(change, WIDE))
     except InputFileError as error:
         assert "\n" not in str(error)
     else:
