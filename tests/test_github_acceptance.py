@@ -57,8 +57,9 @@ def test_who_may_only_read_cannot_accept(scene: Scene, permission: str | None) -
 
 def test_what_github_calls_the_author_says_nothing_about_permission(scene: Scene) -> None:
     scene.github.state.people["ada"] = "read"
-    with pytest.raises(NothingToDoError):
-        accept(scene, event(comment={"body": COMMAND, "author_association": "OWNER"}))
+    comment = {"body": COMMAND, "user": {"login": "ada"}, "author_association": "OWNER"}
+    with pytest.raises(NothingToDoError, match="ada may read here"):
+        accept(scene, event(comment=comment))
 
 
 def test_threat_25_a_push_voids_what_was_accepted(scene: Scene) -> None:

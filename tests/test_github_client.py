@@ -333,7 +333,7 @@ def test_an_answer_that_makes_no_sense_is_an_error(content: bytes) -> None:
 @pytest.mark.parametrize("content", [b"<html>", b'{"message": 1}', b"\xff", b"[" * 5000])
 def test_a_refusal_that_makes_no_sense_is_told_by_its_status(content: bytes) -> None:
     respx.get(f"{API}/thing").mock(return_value=httpx.Response(404, content=content))
-    with pytest.raises(GitHubError, match="404$"):
+    with pytest.raises(GitHubError, match=r"404$"):
         answer(client())
 
 
@@ -347,7 +347,7 @@ def test_a_branch_is_answered_by_that_branch_or_not_at_all() -> None:
     respx.get(f"{API}/repos/octo/shop/git/ref/heads/main").mock(
         return_value=httpx.Response(200, json=similar)
     )
-    with pytest.raises(GitHubError, match="answers with refs/heads/main-2"):
+    with pytest.raises(GitHubError, match=r"answers with refs/heads/main-2"):
         repository().branch_commit("main")
 
 
@@ -432,7 +432,7 @@ def test_only_this_machine_may_be_asked_without_encryption() -> None:
 
 def test_certificates_that_cannot_be_read_are_named() -> None:
     connection = connection_from({"GITHUB_TOKEN": TOKEN, "SSL_CERT_FILE": "/nowhere/ca.pem"})
-    with pytest.raises(UsageError, match="SSL_CERT_FILE: /nowhere/ca.pem cannot be read"):
+    with pytest.raises(UsageError, match=r"SSL_CERT_FILE: /nowhere/ca.pem cannot be read"):
         Client(connection, FakeClock())
 
 

@@ -31,6 +31,9 @@ _NAME_LIMIT: Final = 1_000
 _MOST_RUNS: Final = 1_000
 _MOST_PAIRS: Final = 30
 """As many as can be configured; the exact test doubles its work with every other one."""
+_MOST_SIGNS: Final = 20_000_000
+"""Sums that the exact tests of a report may take together: half a minute, or 4,900 benchmarks that
+are confirmed with the most pairs that perfgate takes by itself."""
 _SECONDS: Final = (1e-15, 1e9)
 _LARGEST_EFFECT: Final = 50.0
 """Natural logarithm: a factor of 10^21."""
@@ -140,16 +143,25 @@ def _problems(report: Report) -> Iterator[tuple[str, str]]:
         yield "evidence", "a benchmark stands twice"
     if not {one.id for one in report.results.benchmarks} <= set(names):
         yield "results.benchmarks", "a benchmark was measured that has no evidence"
+    if sum(_signs(one) for one in report.evidence) > _MOST_SIGNS:
+        yield "evidence", "more pairs of processes than can be tested"
     for index, one in enumerate(report.results.benchmarks):
         place = f"results.benchmarks[{index}]"
-        if not 0 < len(one.id) <= _NAME_LIMIT:
-            yield f"{place}.id", "is too long to be the name of a benchmark"
+        yield from _of_name(one.id, f"{place}.id")
         yield from _of_runs(one, place)
     for index, given in enumerate(report.evidence):
         place = f"evidence[{index}]"
-        if not 0 < len(given.benchmark) <= _NAME_LIMIT:
-            yield f"{place}.benchmark", "is too long to be the name of a benchmark"
+        yield from _of_name(given.benchmark, f"{place}.benchmark")
         yield from _of_evidence(given, place)
+
+
+def _of_name(name: str, place: str) -> Iterator[tuple[str, str]]:
+    if not 0 < len(name) <= _NAME_LIMIT:
+        yield place, "is empty, or too long to be the name of a benchmark"
+
+
+def _signs(given: Evidence) -> int:
+    return sum(2 ** (min(len(pairs.confirm), _MOST_PAIRS) // 2) for pairs in given.pairs)
 
 
 def _of_evidence(given: Evidence, place: str) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ def github() -> Iterator[FakeGitHub]:
     """A GitHub; whatever is asked or answered must be as GitHub describes it."""
     with running(FakeGitHub()) as github:
         yield github
-    assert github.problems == []
+    assert not github.problems, "\n".join(github.problems)
 
 
 @pytest.fixture

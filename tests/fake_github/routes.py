@@ -21,7 +21,7 @@ def _not_found() -> Answer:
 
 
 def _pulls(state: State, _: dict[str, str], given: dict[str, str]) -> Answer:
-    owner, _, branch = given.get("head", "").partition(":")
+    owner, branch = given["head"].split(":", 1)
     found = [
         one
         for one in state.pulls.values()
@@ -101,8 +101,9 @@ def _content(state: State, values: dict[str, str], given: dict[str, str]) -> Ans
     )
 
 
-def _compare(state: State, values: dict[str, str], _: dict[str, str]) -> Answer:
-    base, _, _ = values["basehead"].partition("...")
+def _compare(_: State, values: dict[str, str], given: dict[str, str]) -> Answer:
+    assert given["per_page"] == "1", "of its files nothing is wanted"
+    base = values["basehead"].split("...")[0]
     commit = example("commit", sha=base)
     comparison = example("commit-comparison", base_commit=commit, merge_base_commit=commit)
     return 200, comparison

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from perfgate.commands.comment import CommentOptions, Mode, Place, comment
+from perfgate.commands.compare import finished_report
 from perfgate.config import Config
 from perfgate.github.client import Client
 from perfgate.github.connection import connection_from
 from perfgate.github.repository import GitHubRepository
 from perfgate.model import Evidence, PairedSamples, ReferenceKind, Report, Revision
-from perfgate.commands.compare import finished_report
 from perfgate.report.document import encode_report
 from tests.evidence import baseline, measured, pairs, results
 from tests.fake_github.description import merged

@@ -66,7 +66,7 @@ class FakeGitHub:
     address: str = ""
     prefix: str = PREFIX
     faults: list[Fault] = field(default_factory=list)
-    hooks: list[tuple[str, Callable[[State], None]]] = field(default_factory=list)
+    hooks: list[tuple[str, Callable[[State], object]]] = field(default_factory=list)
     """Run once, before the first request that matches."""
     missing: dict[str, str] = field(default_factory=dict)
     """Permissions that the token lacks: pattern of requests -> what would be accepted."""

@@ -71,11 +71,11 @@ class State:
         branch: str = "feature",
         base: str = "main",
         source: tuple[str, int] | None = (HOME, HOME_ID),
-    ) -> dict[str, Any]:
+    ) -> Any:
         """Open a pull request; ``source`` None: its repository was deleted."""
         home = repository(HOME, HOME_ID)
         repo = None if source is None else repository(*source)
-        self.pulls[number] = example(
+        self.pulls[number] = pull = example(
             "pull-request",
             number=number,
             state="open",
@@ -83,9 +83,9 @@ class State:
             base={"ref": base, "sha": self.branches.get(base, BASE), "repo": home},
         )
         self.changed.setdefault(number, [])
-        return self.pulls[number]
+        return pull
 
-    def add_run(  # noqa: PLR0913 - each is something that tells runs apart
+    def add_run(
         self,
         number: int = 45,
         *,
@@ -95,7 +95,7 @@ class State:
         source: tuple[str, int] | None = (HOME, HOME_ID),
         conclusion: str | None = "failure",
         **fields: Any,
-    ) -> dict[str, Any]:
+    ) -> Any:
         repo = None if source is None else repository(*source, "minimal-repository")
         run = example(
             "workflow-run",
@@ -119,7 +119,7 @@ class State:
 
     def add_artifact(
         self, run: dict[str, Any], content: bytes, *, name: str = "perfgate-report", **fields: Any
-    ) -> dict[str, Any]:
+    ) -> Any:
         """Keep an archive of a run as it is."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         artifact = example(
@@ -138,7 +138,7 @@ class State:
         self.artifacts[artifact["id"]] = (artifact, content)
         return artifact
 
-    def add_comment(self, number: int, body: str, login: str) -> dict[str, Any]:
+    def add_comment(self, number: int, body: str, login: str) -> Any:
         comment = example(
             "issue-comment",
             id=self.next_id(),
