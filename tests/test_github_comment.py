@@ -77,9 +77,12 @@ def test_dependabot_gets_its_comment_as_everybody_does(scene: Scene) -> None:
     assert len(scene.bodies) == 1
 
 
-def test_a_pull_request_whose_repository_is_gone_is_found_by_its_commit(scene: Scene) -> None:
+@pytest.mark.parametrize("known_to_the_run", [None, FORK])
+def test_a_pull_request_whose_repository_is_gone_is_found_by_its_commit(
+    scene: Scene, known_to_the_run: tuple[str, int] | None
+) -> None:
     scene.github.state.add_pull(source=None)
-    event = scene.finish(SLOWER, source=None)
+    event = scene.finish(SLOWER, source=known_to_the_run)
     scene.comment(event)
     (body,) = scene.bodies
     assert "self-reported by a fork" in body

@@ -57,7 +57,7 @@ def newest_run(
         and run.conclusion in _JUDGED
         and run.head_sha == head.sha
         and run.head_branch == head.ref
-        and _id(run) == (head.repo.id if head.repo else None)
+        and _id(run) == (head.repo.id if head.repo else _id(woken_by))
     ]
     if not runs:
         raise NothingToDoError(
@@ -70,26 +70,22 @@ def newest_run(
 def _candidates(repository: GitHubRepository, event: FinishedRun) -> list[PullRequest]:
     run, home = event.workflow_run, event.repository.id
     source = run.head_repository
+    found: list[PullRequest] = []
     if source is not None and source.owner is not None and run.head_branch:
-        found = repository.pull_requests_from(source.owner.login, run.head_branch)
-        return [
+        found = [
             one
-            for one in found
+            for one in repository.pull_requests_from(source.owner.login, run.head_branch)
             if one.head.repo is not None
             and one.head.repo.id == source.id
             and one.head.ref == run.head_branch
-            and one.base.repo is not None
-            and one.base.repo.id == home
         ]
-    # The repository was deleted, so nothing but the commit tells.
-    return [
-        one
-        for one in repository.pull_requests_with(run.head_sha)
-        if one.head.repo is None
-        and one.head.sha == run.head_sha
-        and one.base.repo is not None
-        and one.base.repo.id == home
-    ]
+    if not found:  # where the repository was deleted, nothing but the commit tells
+        found = [
+            one
+            for one in repository.pull_requests_with(run.head_sha)
+            if one.head.repo is None and one.head.sha == run.head_sha
+        ]
+    return [one for one in found if one.base.repo is not None and one.base.repo.id == home]
 
 
 def _id(run: WorkflowRun) -> int | None:

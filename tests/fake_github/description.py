@@ -13,7 +13,9 @@ _DOCUMENT = json.loads(Path(__file__).with_name("description.json").read_bytes()
 _DEFINITIONS = _DOCUMENT["$defs"]
 _SLASHES = frozenset({"ref", "path"})
 """The two parameters that may hold slashes."""
-_LEFT_OUT = re.compile(r"\$(\[\d+\])?\.head\.repo: None is not of type 'object'")
+_LEFT_OUT = re.compile(
+    r"\$(\.workflow_runs)?(\[\d+\])?\.head(\.repo|_repository): None is not of type 'object'"
+)
 """Null once the repository of a pull request is deleted; the description does not say so."""
 
 
