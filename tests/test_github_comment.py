@@ -184,6 +184,13 @@ def test_an_expired_artifact_is_no_failure(scene: Scene) -> None:
         scene.comment(event)
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_artifact_that_was_removed_meanwhile_is_no_failure(scene: Scene, status: int) -> None:
+    scene.github.fail("/zip$", refusal(status, "Gone"))
+    with pytest.raises(NothingToDoError, match="has been removed"):
+        scene.comment(scene.finish(SLOWER))
+
+
 # --- the threats -------------------------------------------------------------------------------
 
 
