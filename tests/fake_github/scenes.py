@@ -93,6 +93,7 @@ OPTIONS = CommentOptions(
     id="perfgate",
     mode=Mode.ALWAYS,
     author=BOT,
+    data_branch="perfgate-data",
     folder="",
 )
 
