@@ -171,7 +171,7 @@ class Client:
             transport=self._transport,
         )
 
-    def _ask(
+    def _ask(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         path: str,
