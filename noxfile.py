@@ -73,14 +73,14 @@ def performance(session: nox.Session) -> None:
 @nox.session
 def versions(session: nox.Session) -> None:
     """Measure with every version of pytest-benchmark that is supported; slow, installs each."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("python", "-m", "pytest", "-q", "-m", "versions", *session.posargs)
 
 
 @nox.session
 def scenarios(session: nox.Session) -> None:
     """Run the real gate on real repositories: creep, clones, failures, interrupts; minutes."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("python", "-m", "pytest", "-q", "-m", "scenarios", *session.posargs)
 
 
