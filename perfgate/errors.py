@@ -9,8 +9,11 @@ from pathlib import Path
 __all__ = [
     "BaselineError",
     "ConfigError",
+    "GitHubError",
     "InputFileError",
     "MeasurementError",
+    "MissingPermissionError",
+    "NothingToDoError",
     "PerfgateError",
     "ReferenceTreeError",
     "UndecidedError",
@@ -86,3 +89,32 @@ class UndecidedError(PerfgateError):
     """Nothing could be judged: no suites, nothing measured, no baseline at all."""
 
     exit_status = 3
+
+
+class GitHubError(PerfgateError):
+    """GitHub did not do what was asked, for a reason that lies with it or the way to it.
+
+    ``status`` is that of its answer; None where there was none.
+    """
+
+    exit_status = 3
+
+    def __init__(self, request: str, problem: str, status: int | None = None) -> None:
+        self.request = request
+        self.problem = problem
+        self.status = status
+        super().__init__(f"GitHub: {request}: {problem}")
+
+
+class MissingPermissionError(GitHubError):
+    """The token may not do what was asked: names the permission that would let it."""
+
+    def __init__(self, request: str, problem: str, permission: str) -> None:
+        self.permission = permission
+        super().__init__(request, f"{problem} (needs the permission {permission})", 403)
+
+
+class NothingToDoError(PerfgateError):
+    """There is rightly nothing to do: the reason is worth a notice, and no failure."""
+
+    exit_status = 0

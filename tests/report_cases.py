@@ -393,6 +393,11 @@ def with_text(text: str) -> Report:
     )
 
 
+def harmless(text: str) -> str:
+    """Return words that take as much room as a text does: a long one shows no command."""
+    return "plain" if len(text) < 400 else "plain " * (len(text) // 6)
+
+
 HOSTILE = (
     "a|b",
     "a\\|b",
@@ -455,4 +460,26 @@ HOSTILE = (
     "=====",
     " ",
     "🙂" * 40,
+    "fixes #1, closes owner/repo#2, resolves https://github.com/o/r/issues/3",
+    "Co-authored-by: x <x@evil.example>",
+    "> [!WARNING]\n> all clear",
+    "<details open><summary>passed</summary>",
+    "<p align=right>right</p><br><hr>",
+    "<picture><source srcset=//evil.example/x></picture>",
+    "<a href=javascript:alert(1)>x</a>",
+    "ftp://evil.example xmpp:a@evil.example mailto:a@evil.example",
+    "![][x] [x][] [x]\n\n[x]: //evil.example/x.png",
+    "` @octocat `",
+    "``` @octocat ```",
+    "a`@octocat`b``@octocat``c",
+    "\\`@octocat\\`",
+    "```suggestion\nrm -rf\n```",
+    "~~~\n</details>\n~~~",
+    "- [x] done",
+    "@octocat\u200b@octocat",
+    "\u05d0\u05d1\u05d2 (12 %) \u0645\u0631\u062d\u0628\u0627 3.14",
+    "\u2067\u05d0\u2069\u200f",
+    "Z\u0351\u036b\u0343\u036a\u0302" * 30,
+    "\U000e0041\U000e007f\ufe0f",
+    "@octocat " * 3_000,
 )

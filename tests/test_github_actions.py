@@ -1,15 +1,17 @@
+import dataclasses
+import re
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
 import pytest
 
+from perfgate.commands.actions import annotation_lines, append_summary
 from perfgate.github.actions import (
-    SUMMARY_BUDGET_CHARS,
     Annotation,
     AnnotationLevel,
     annotations,
-    job_summary,
+    without_commands,
 )
-from perfgate.report.markdown import render_markdown
-from perfgate.report.text import plain
-from perfgate.report.view import Level, build_view
 from tests import report_cases
 from tests.report_cases import HOSTILE
 
@@ -63,39 +65,67 @@ def test_ten_of_each_level_need_no_last_line() -> None:
     assert len(annotations(items)) == 30
 
 
-def test_the_rows_of_a_report_carry_all_that_an_annotation_needs() -> None:
-    rows = [row for section in build_view(report_cases.mixture()).sections for row in section.rows]
-    items = [
-        Annotation(
-            level=AnnotationLevel(row.level.value),
-            title=f"{row.word}: {row.benchmark.text}",
-            message=plain(row.why),
-            file=row.path,
-            line=row.line,
-        )
-        for row in rows
-        if row.level is not Level.NONE
-    ]
-    written = annotations(items)
-    assert written[0].startswith(
-        "::error file=benchmarks/test_stripe.py,line=12,title=regressed%3A"
+def test_a_title_of_any_length_is_cut() -> None:
+    written = annotations([dataclasses.replace(_error("y" * 9_000), title="x" * 9_000)])
+    assert re.fullmatch("::error title=x{254}…::y{3999}…", written[0])
+
+
+def test_characters_that_annotations_cannot_hold_are_written_as_escapes() -> None:
+    assert annotations([_error("🙂 µ")]) == (r"::error title=test_x::\U0001f642 µ",)
+
+
+def test_commands_in_guarded_text_are_not_looked_for() -> None:
+    assert without_commands("  ::error::x", "t0ken") == (
+        "::stop-commands::t0ken\n  ::error::x\n::t0ken::\n"
     )
 
 
-def test_a_summary_that_fits_stays_as_it_is() -> None:
-    assert job_summary("text") == "text\n"
+# --- of a report -------------------------------------------------------------------------------
+
+
+def test_an_annotation_stands_at_the_line_of_the_benchmark_seen_from_the_top() -> None:
+    written = annotation_lines(report_cases.mixture(), folder=PurePosixPath("services/pay"))
+    assert written[0] == (
+        "::error file=services/pay/benchmarks/test_stripe.py,line=12,"
+        "title=regressed%3A benchmarks/test_stripe.py%3A%3Atest_retry::"
+        "2.3x slower (2.29x to 2.33x slower). "
+        "Slower than the merge base 4f1d0c9be2; the threshold is 5 %25."
+    )
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if text.strip()])
+def test_a_report_annotates_in_one_line_each_whatever_its_texts(text: str) -> None:
+    written = annotation_lines(report_cases.with_text(text), folder=PurePosixPath())
+    assert all(re.match("::(error|warning|notice) ", line) for line in written)
+    assert all(line.isprintable() for line in written)
+    assert len(written) <= 30
+
+
+def test_2000_regressions_are_ten_annotations_and_a_count() -> None:
+    written = annotation_lines(report_cases.many(), folder=PurePosixPath())
+    kinds = Counter(line.split(" ")[0] for line in written)
+    assert kinds == {"::error": 10, "::notice": 10}
+    assert written[-1].endswith("::381 more in the job summary.")
+
+
+def test_the_summary_holds_2000_benchmarks_whole(tmp_path: Path) -> None:
+    append_summary(report_cases.many(), tmp_path / "summary.md")
+    text = (tmp_path / "summary.md").read_text("utf-8")
+    assert text.count("\n| `benchmarks/") == 2_000
+    assert "left out" not in text
 
 
 @pytest.mark.parametrize("character", ["a", "🙂"])
-def test_a_report_rendered_for_the_summary_fits_it(character: str) -> None:
+@pytest.mark.parametrize("used_bytes", [0, 900_000, LIMIT_BYTES - 300, LIMIT_BYTES])
+def test_a_summary_drops_rows_until_it_fits_behind_what_is_there(
+    character: str, used_bytes: int, tmp_path: Path
+) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_bytes(b"x" * used_bytes)
     report = report_cases.report(
-        *(report_cases.passed(f"test_{character * 200}{i}") for i in range(1_500))
+        *(report_cases.passed(f"test {character * 60} {character * 60}{i}") for i in range(8_000))
     )
-    text = render_markdown(report, budget_chars=SUMMARY_BUDGET_CHARS)
-    assert job_summary(text) == text
-    assert len(text.encode()) <= LIMIT_BYTES
-
-
-def test_a_summary_too_large_is_replaced_by_a_line_that_says_so() -> None:
-    assert "too large" in job_summary("🙂" * 300_000)
-    assert job_summary("text", used_bytes=LIMIT_BYTES - 4) == ""
+    append_summary(report, summary)
+    written = summary.read_bytes()
+    assert len(written) <= LIMIT_BYTES
+    assert (b"none of 8000 benchmarks regressed" in written) == (LIMIT_BYTES - used_bytes > 200)

@@ -1,11 +1,13 @@
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from perfgate.model import (
     LimitBreach,
     Reason,
+    ReferenceKind,
     Report,
     Revision,
     Verdict,
@@ -71,6 +73,9 @@ def test_sections_stand_by_importance_and_rows_worst_first() -> None:
     sections = build_view(report_cases.mixture()).sections
     assert [section.heading for section in sections] == [
         "Regressions",
+        "Over a limit",
+        "Failed to run",
+        "Missing",
         "Drifted before this change",
         "Undecided",
         "Improved",
@@ -82,9 +87,6 @@ def test_sections_stand_by_importance_and_rows_worst_first() -> None:
         "2.3x slower",
         "+12.4 %",
         "+8.3 %",
-        "+0.4 %",
-        "",
-        "",
     ]
 
 
@@ -170,7 +172,22 @@ def test_the_smallest_findable_slowdown_is_given_over_the_run() -> None:
 def test_the_measured_and_the_base_commit_are_named() -> None:
     given = report(passed("a"), base=Revision(commit="b" * 40))
     assert plain(build_view(given).commits) == (
-        "Measured c0ffee1234 on faster-refunds against bbbbbbbbbb."
+        "Measured c0ffee1234 on faster-refunds against the merge base bbbbbbbbbb."
+    )
+
+
+def test_every_approved_commit_that_was_measured_is_named() -> None:
+    one = paired(3, reference=ReferenceKind.APPROVED)
+    other = msgspec.structs.replace(one, commit="d" * 40)
+    judgements = [
+        judged(name, Verdict.PASSED, Reason.WITHIN_THRESHOLD, comparisons=(comparison,))
+        for name, comparison in (("a", one), ("b", other), ("c", one))
+    ]
+    assert plain(build_view(report(judgements[0], base=None)).commits).endswith(
+        " against the approved code a90b7c3344."
+    )
+    assert plain(build_view(report(*judgements, base=None)).commits).endswith(
+        " against the approved code of 2 commits (a90b7c3344, dddddddddd)."
     )
 
 

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from perfgate import __version__
-from perfgate.cli import judging, measuring
+from perfgate.cli import commenting, judging, measuring
 from perfgate.cli.options import everywhere
 from perfgate.cli.printing import say, say_error
 from perfgate.errors import PerfgateError
@@ -86,5 +86,7 @@ for _command in (
     judging.report,
     judging.merge,
     judging.init,
+    commenting.comment,
+    commenting.accept_comment,
 ):
     cli.add_command(_command)

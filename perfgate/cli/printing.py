@@ -2,7 +2,7 @@
 
 import os
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from perfgate.errors import PerfgateError
@@ -61,27 +61,41 @@ def print_report(
     report: "Report", *, color: bool, target: str | None = None, verbose: bool = False
 ) -> None:
     """Print a report, unless it went to standard output as a document already."""
+    is_in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
     if target != "-":
-        print_table(report, color=color, verbose=verbose)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+        text = _table(report, color=color, verbose=verbose)
+        print(_guarded(text) if is_in_actions else text, end="")
+    if is_in_actions:
         _show_in_actions(report, is_stdout_taken=target == "-")
 
 
 def print_table(report: "Report", *, color: bool, verbose: bool) -> None:
     """Print a report for people."""
+    print(_table(report, color=color, verbose=verbose), end="")
+
+
+def _table(report: "Report", *, color: bool, verbose: bool) -> str:
     import shutil
 
     from perfgate.report.terminal import render_terminal
 
     width = shutil.get_terminal_size((100, 24)).columns
-    print(render_terminal(report, width=width, color=color, verbose=verbose), end="")
+    return render_terminal(report, width=width, color=color, verbose=verbose)
+
+
+def _guarded(text: str) -> str:
+    import secrets
+
+    from perfgate.github.actions import without_commands
+
+    return without_commands(text, secrets.token_hex(16))
 
 
 def _show_in_actions(report: "Report", *, is_stdout_taken: bool) -> None:
     """Write annotations (the runner reads both streams) and the job summary."""
     from perfgate.commands.actions import annotation_lines, append_summary
 
-    for line in annotation_lines(report):
+    for line in annotation_lines(report, folder=_project_folder()):
         print(line, file=sys.stderr if is_stdout_taken else sys.stdout)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
@@ -89,6 +103,17 @@ def _show_in_actions(report: "Report", *, is_stdout_taken: bool) -> None:
             append_summary(report, Path(summary))
         except OSError as error:  # the verdict stands without it
             say(f"perfgate: {summary}: the job summary cannot be written: {error.strerror}")
+
+
+def _project_folder() -> PurePosixPath:
+    """Return the way from the top of the workflow's checkout to the project."""
+    from perfgate.config import find_root
+
+    workspace = os.environ.get("GITHUB_WORKSPACE", "")
+    root = find_root(Path.cwd())
+    if not workspace or not root.is_relative_to(Path(workspace).resolve()):
+        return PurePosixPath()
+    return PurePosixPath(root.relative_to(Path(workspace).resolve()).as_posix())
 
 
 def encoded(report: "Report") -> bytes:

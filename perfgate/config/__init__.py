@@ -1,7 +1,13 @@
 """The settings of a project: ``[tool.perfgate]`` in pyproject.toml, read into one frozen Config."""
 
 from perfgate.config.limits import KNOWN_METRICS, Limit, parse_limit
-from perfgate.config.reader import find_root, load_config, parse_budget, parse_threshold
+from perfgate.config.reader import (
+    find_root,
+    load_config,
+    parse_budget,
+    parse_config,
+    parse_threshold,
+)
 from perfgate.config.settings import (
     BenchmarkOverride,
     Config,
@@ -36,6 +42,7 @@ __all__ = [
     "is_suite_name",
     "load_config",
     "parse_budget",
+    "parse_config",
     "parse_limit",
     "parse_threshold",
 ]

@@ -23,7 +23,7 @@ from perfgate.config.settings import (
 from perfgate.errors import ConfigError
 from perfgate.units import parse_ratio, parse_seconds
 
-__all__ = ["find_root", "load_config", "parse_budget", "parse_threshold"]
+__all__ = ["find_root", "load_config", "parse_budget", "parse_config", "parse_threshold"]
 
 _SETTINGS: Final = (
     "threshold",
@@ -79,8 +79,25 @@ def load_config(root: Path, *, today: dt.date) -> Config:
     file = root / "pyproject.toml"
     if not file.exists():
         return Config(root=root)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(file, "", f"cannot be read: {error.strerror}") from error
+    return parse_config(content, file, today=today)
+
+
+def parse_config(content: bytes, file: Path, *, today: dt.date) -> Config:
+    """Read the settings from the content of a pyproject.toml that lies in the root.
+
+    ``file`` names it in errors; it need not be on this machine.
+
+    Raises:
+        ConfigError: As ``load_config``.
+    """
+    root = file.parent
     defaults = Config(root=root)
-    tool = _Table(file=file, place="tool", raw=_parse_toml(file).get("tool", {}), known=None)
+    document = _parse_toml(file, content)
+    tool = _Table(file=file, place="tool", raw=document.get("tool", {}), known=None)
     table = tool.table("perfgate", _SETTINGS)
     suites = tuple(_suite(name, each) for name, each in table.named("suites", ("paths", "limits")))
     _refuse_twins(table, "suites", [suite.name.lower() for suite in suites])
@@ -329,11 +346,9 @@ def _named(raw: object) -> str:
     return f'"{raw}"' if isinstance(raw, str) else str(raw)
 
 
-def _parse_toml(file: Path) -> Mapping[str, object]:
+def _parse_toml(file: Path, content: bytes) -> Mapping[str, object]:
     try:
-        text = file.read_bytes().decode()
-    except OSError as error:
-        raise ConfigError(file, "", f"cannot be read: {error.strerror}") from error
+        text = content.decode()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(file, f"line {line}", "is not UTF-8") from error

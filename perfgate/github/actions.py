@@ -6,16 +6,25 @@ Actions"; the escaping is that of ``@actions/core``).
 
 import dataclasses
 import enum
+import re
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["SUMMARY_BUDGET_CHARS", "Annotation", "AnnotationLevel", "annotations", "job_summary"]
+__all__ = [
+    "SUMMARY_LIMIT_BYTES",
+    "Annotation",
+    "AnnotationLevel",
+    "annotations",
+    "without_commands",
+]
 
-_SUMMARY_LIMIT_BYTES: Final = 1_048_576
-SUMMARY_BUDGET_CHARS: Final = _SUMMARY_LIMIT_BYTES // 4
-"""So many characters fit a job summary whatever they are: UTF-8 needs at most four bytes each."""
+SUMMARY_LIMIT_BYTES: Final = 1_048_576
+"""The runner drops the whole summary of a step that is longer."""
 _PER_LEVEL: Final = 10
 """The runner drops what a step says beyond so many annotations of one level."""
+_TITLE_LIMIT: Final = 255
+_MESSAGE_LIMIT: Final = 4_000
+"""GitHub takes 64 kB; nobody reads so much at a line of code."""
 _TITLE: Final = "perfgate"
 
 
@@ -55,17 +64,13 @@ def annotations(items: Sequence[Annotation]) -> tuple[str, ...]:
     return tuple(_command(item) for item in kept)
 
 
-def job_summary(markdown: str, *, used_bytes: int = 0) -> str:
-    """Make a report fit the job summary of a step that may already hold some bytes.
+def without_commands(text: str, token: str) -> str:
+    """Wrap text from outside so that the runner looks for no command in any of its lines.
 
-    Rendered with ``SUMMARY_BUDGET_CHARS`` it fits an empty one. What does not fit is replaced by
-    a line that says so, since the runner would drop all of it; without room for that by nothing.
+    ``token`` must be one that the text cannot know.
     """
-    instead = "The perfgate report is too large for this job summary; the job log has it.\n"
-    for text in (markdown if markdown.endswith("\n") else f"{markdown}\n", instead):
-        if used_bytes + len(text.encode()) <= _SUMMARY_LIMIT_BYTES:
-            return text
-    return ""
+    ending = "" if text.endswith("\n") else "\n"
+    return f"::stop-commands::{token}\n{text}{ending}::{token}::\n"
 
 
 def _take(item: Annotation, kept: list[Annotation], used: dict[AnnotationLevel, int]) -> bool:
@@ -77,11 +82,18 @@ def _take(item: Annotation, kept: list[Annotation], used: dict[AnnotationLevel, 
 
 
 def _command(item: Annotation) -> str:
-    properties = {"file": item.file, "line": str(item.line or ""), "title": item.title}
+    title = _clipped(item.title, _TITLE_LIMIT)
+    properties = {"file": item.file, "line": str(item.line or ""), "title": title}
     if not item.file:
         del properties["line"]
     written = ",".join(f"{key}={_property(text)}" for key, text in properties.items() if text)
-    return f"::{item.level.value} {written}::{_data(item.message)}"
+    return f"::{item.level.value} {written}::{_data(_clipped(item.message, _MESSAGE_LIMIT))}"
+
+
+def _clipped(text: str, limit: int) -> str:
+    """Keep a text below a limit, and to characters that GitHub's annotations can hold."""
+    plain = re.sub("[\U00010000-\U0010ffff]", lambda found: f"\\U{ord(found[0]):08x}", text)
+    return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"
 
 
 def _data(text: str) -> str:

@@ -74,7 +74,8 @@ def _reject_duplicate_keys(data: bytes, source: str) -> None:
         if twice is not None:
             raise InputFileError(source, twice, "stands twice in the same object")
 
-    json.loads(data, object_pairs_hook=pairs)
+    # float for whole numbers too: int refuses more than 4300 digits with an error of its own
+    json.loads(data, object_pairs_hook=pairs, parse_int=float)
 
 
 def _check(report: Report, source: str) -> None:

@@ -1,15 +1,15 @@
 """What stands below the tables: doubts, what could have been found, the machine, the code."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from perfgate.model import Environment, Judgement, Note, NoteKind, Revision
+from perfgate.model import Environment, Judgement, Note, NoteKind, ReferenceKind, Revision
 from perfgate.report.sentences import name_commit, name_cpu
-from perfgate.report.text import Quoted, Sentence, join, shorten
+from perfgate.report.text import Quoted, Sentence, join, plain, shorten
 from perfgate.units import format_ratio
 
-__all__ = ["findable", "footnote", "name_count", "revision", "where"]
+__all__ = ["approved_code", "findable", "footnote", "name_count", "revision", "where"]
 
 _NOTES: Final[Mapping[NoteKind, str]] = {
     NoteKind.SINGLE_PROCESS: (
@@ -60,6 +60,24 @@ def revision(state: Revision) -> Sentence:
         return ()
     branch: Sentence = (" on ", Quoted(shorten(state.branch, 80))) if state.branch.strip() else ()
     return (*commit, *branch, " with uncommitted changes" if state.is_dirty else "")
+
+
+def approved_code(judgements: Iterable[Judgement]) -> Sentence:
+    """Name the approved commits that were measured; empty where none was."""
+    commits = dict.fromkeys(
+        comparison.commit
+        for judgement in judgements
+        for comparison in judgement.comparisons
+        if comparison.reference is ReferenceKind.APPROVED and comparison.commit
+    )
+    if not commits:
+        return ()
+    if len(commits) == 1:
+        return ("the approved code ", *name_commit(*commits))
+    return (
+        f"the approved code of {len(commits)} commits",
+        *_facts([plain(name_commit(commit)) for commit in commits]),
+    )
 
 
 def findable(judgements: Sequence[Judgement]) -> tuple[Sentence, ...]:

@@ -50,7 +50,8 @@ def _case(row: Row) -> ET.Element:
 
 def _details(row: Row) -> str:
     change = f"{row.effect} ({row.interval})" if row.interval else row.effect
-    lines = (row.benchmark.text, row.times, change, row.advice, row.command)
+    command = row.command.line if row.command is not None else ""
+    lines = (row.benchmark.text, row.times, change, row.advice, command)
     return "\n".join(line for line in lines if line)
 
 

@@ -4,6 +4,7 @@ Our own words are plain strings without any markup character; what comes from ou
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 from perfgate.model import (
@@ -16,7 +17,7 @@ from perfgate.model import (
     ReferenceKind,
     Verdict,
 )
-from perfgate.report.text import Quoted, Sentence, join, shorten
+from perfgate.report.text import Quoted, Sentence, shorten
 from perfgate.units import (
     format_bytes,
     format_interval,
@@ -27,6 +28,7 @@ from perfgate.units import (
 
 __all__ = ["explain", "interval", "name_commit", "name_cpu"]
 
+_LIMIT_EXCEEDED: Final = ("A limit was exceeded.",)
 _UNCONFIRMED: Final = (
     ", but a reference did not run in every pair that was needed to tell whose change that is."
 )
@@ -53,9 +55,12 @@ def interval(comparison: Comparison) -> str:
 
 def explain(
     judgement: Judgement, benchmark: Benchmark | None, environment: Environment
-) -> Sentence:
-    """Say why the verdict was reached, with the number that decided or the one that was missing."""
-    parts = [_core(judgement, benchmark, environment)]
+) -> tuple[Sentence, ...]:
+    """Say why the verdict was reached, with the number that decided or the one that was missing.
+
+    The first sentence gives the rule, which others may share; what follows is of this one alone.
+    """
+    parts = [*_core(judgement, benchmark, environment)]
     if judgement.reason is not Reason.LIMIT and judgement.reason is not Reason.LIMIT_UNMEASURED:
         parts += [_breach(breach) for breach in judgement.breaches]
     if judgement.similar:
@@ -65,86 +70,59 @@ def explain(
             else ("It was probably renamed from")
         )
         parts.append((f"{was} ", Quoted(judgement.similar), "."))
-    return join(parts)
+    return tuple(parts)
 
 
 def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, checked for completeness
     judgement: Judgement, benchmark: Benchmark | None, environment: Environment
-) -> Sentence:
+) -> Sequence[Sentence]:
     allowed = format_percent(judgement.threshold)
     match judgement.reason:
         case Reason.WITHIN_THRESHOLD:
-            return (f"Within the threshold of {allowed}.",)
+            return [(f"Within the threshold of {allowed}.",)]
         case Reason.WITHIN_FLOOR:
-            return (f"The difference is below the floor of {format_seconds(judgement.floor_s)}.",)
+            return [(f"The difference is below the floor of {format_seconds(judgement.floor_s)}.",)]
         case Reason.SLOWER:
-            return join(
-                [
-                    ("Slower than ", *_against(judgement), f"; the threshold is {allowed}."),
-                    *_others(judgement),
-                ]
-            )
+            rule = f"; the threshold is {allowed}."
+            return [("Slower than ", *_against(judgement), rule), *_others(judgement)]
         case Reason.SLOWER_IN_SUM:
-            return join(
-                [
-                    (
-                        "Slower than ",
-                        *_against(judgement),
-                        f"; the threshold is {allowed}, and this change adds to it.",
-                    ),
-                    *_others(judgement),
-                ]
-            )
+            rule = f"; the threshold is {allowed}, and this change adds to it."
+            return [("Slower than ", *_against(judgement), rule), *_others(judgement)]
         case Reason.DRIFTED_BEFORE:
-            return join(
-                [
-                    ("Slower than ", *_against(judgement), ", but not through this change."),
-                    *_others(judgement),
-                ]
-            )
+            rule = ", but not through this change."
+            return [("Slower than ", *_against(judgement), rule), *_others(judgement)]
         case Reason.FASTER:
-            return (
-                "Faster than ",
-                *_against(judgement),
-                ". A slowdown could now hide under the old time.",
-            )
+            rule = ". A slowdown could now hide under the old time."
+            return [("Faster than ", *_against(judgement), rule)]
         case Reason.LIMIT:
-            return join(
-                [_breach(breach) for breach in judgement.breaches] or [("A limit was exceeded.",)]
-            )
+            return [_breach(breach) for breach in judgement.breaches] or [_LIMIT_EXCEEDED]
         case Reason.LIMIT_UNMEASURED:
-            return join(
-                [_unmeasured(breach, benchmark) for breach in judgement.breaches]
-                or [("A limit could not be measured.",)]
-            )
+            unmeasured = [_unmeasured(breach, benchmark) for breach in judgement.breaches]
+            return unmeasured or [("A limit could not be measured.",)]
         case Reason.NOT_MEASURED:
-            return ("It has a baseline, but this run did not measure it.",)
+            return [("It has a baseline, but this run did not measure it.",)]
         case Reason.RAISED:
-            return ("It failed: ", _message(judgement), ".")
+            return [("It failed: ", _message(judgement), ".")]
         case Reason.NO_BASELINE:
-            return ("It has no baseline yet.",)
+            return [("It has no baseline yet.",)]
         case Reason.BASELINE_EDITED:
-            return _edited(judgement)
+            return [_edited(judgement)]
         case Reason.WAIVED:
-            return ("Waived", *_until(judgement), ": ", _message(judgement), ".")
+            return [("Waived", *_until(judgement), ": ", _message(judgement), ".")]
         case Reason.OTHER_HARDWARE:
-            return _other_hardware(judgement, environment)
+            return [_other_hardware(judgement, environment)]
         case Reason.OTHER_ENVIRONMENT:
-            return (
-                "No baseline was recorded for ",
-                Quoted(environment.key),
-                ", and times from elsewhere cannot be compared.",
-            )
+            ending = ", and times from elsewhere cannot be compared."
+            return [("No baseline was recorded for ", Quoted(environment.key), ending)]
         case Reason.TOO_NOISY:
             return _too_noisy(judgement)
         case Reason.OUT_OF_BUDGET:
-            return join(
-                [(f"The time budget ran out after {_pairs(judgement)}.",), _findable(judgement)]
-            )
+            text = f"The time budget ran out after {_pairs(judgement)}."
+            return [(text,), _findable(judgement)]
         case Reason.NO_REFERENCE:
-            return _no_reference(judgement)
+            return [_no_reference(judgement)]
         case Reason.UNFIT:
-            return ("Measuring it would mislead: ", _message(judgement), ".")
+            return [("Measuring it would mislead: ", _message(judgement), ".")]
         case _:
             assert_never(judgement.reason)
 
@@ -209,10 +187,10 @@ def name_cpu(model: str) -> Sentence:
     return (Quoted(model),) if model.strip() else ("an unknown CPU",)
 
 
-def _too_noisy(judgement: Judgement) -> Sentence:
+def _too_noisy(judgement: Judgement) -> Sequence[Sentence]:
     allowed = format_percent(judgement.threshold)
     text = f"Too noisy to tell unchanged from {allowed} slower, after {_pairs(judgement)}."
-    return join([(text,), _findable(judgement)])
+    return [(text,), _findable(judgement)]
 
 
 def _no_reference(judgement: Judgement) -> Sentence:

@@ -129,8 +129,8 @@ def _print_remedy(console: "Console", row: Row, why: str, columns: int) -> None:
     _print_indented(console, why, columns, "")
     if row.advice:
         _print_indented(console, row.advice, columns, "")
-    if row.command:
-        _print_command(console, row.command)
+    if row.command is not None:
+        _print_command(console, row.command.line)
 
 
 def _print_end(console: "Console", view: ReportView) -> None:

@@ -76,7 +76,7 @@ def plain(sentence: Iterable[str | Quoted]) -> str:
 
 
 def join(sentences: Iterable[Sentence], separator: str = " ") -> Sentence:
-    """Put sentences behind one another."""
+    """Put sentences behind one another; empty ones leave no gap."""
     pieces: list[str | Quoted] = []
     for sentence in sentences:
         if pieces and sentence:

@@ -17,10 +17,17 @@ from perfgate.model import (
     Report,
     Verdict,
 )
-from perfgate.report.advice import advise
-from perfgate.report.footnotes import findable, footnote, name_count, revision, where
+from perfgate.report.advice import Command, advise
+from perfgate.report.footnotes import (
+    approved_code,
+    findable,
+    footnote,
+    name_count,
+    revision,
+    where,
+)
 from perfgate.report.sentences import explain, interval, name_commit
-from perfgate.report.text import Quoted, Sentence, shorten
+from perfgate.report.text import Quoted, Sentence, join, shorten
 from perfgate.units import format_duration, format_ratio, format_seconds
 
 __all__ = ["Level", "ReportView", "Row", "Section", "Tone", "build_view"]
@@ -62,17 +69,22 @@ class Row:
     times: str
     effect: str
     interval: str
-    why: Sentence
+    grounds: tuple[Sentence, ...]
+    """The rule, which other rows may share, and what is of this one alone."""
     advice: str
-    command: str
-    """Holds a quoted id from outside: one line, no invisible character, may hold any other."""
+    command: Command | None
     path: str
     line: int | None
 
     @property
+    def why(self) -> Sentence:
+        """Return the whole explanation."""
+        return join(self.grounds)
+
+    @property
     def is_settled(self) -> bool:
         """Say whether the verdict needs no explanation."""
-        return self.verdict is Verdict.PASSED
+        return self.word == _WORDS[Verdict.PASSED][1]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +92,7 @@ class Section:
     """Rows that belong together, worst first."""
 
     heading: str
+    verdict: Verdict
     is_folded: bool
     """True where nobody has to act: shown closed or only counted."""
     rows: tuple[Row, ...]
@@ -118,15 +131,18 @@ _WORDS: Final[Mapping[Verdict, tuple[str, str, Tone]]] = {
 }
 """In the order in which verdicts are shown."""
 
-_SECTIONS: Final = (
-    ("Regressions", (Verdict.REGRESSED, Verdict.LIMIT_EXCEEDED, Verdict.ERRORED, Verdict.MISSING)),
-    ("Drifted before this change", (Verdict.DRIFTED,)),
-    ("Undecided", (Verdict.UNDECIDED,)),
-    ("Improved", (Verdict.IMPROVED,)),
-    ("Accepted in this change", (Verdict.ACCEPTED,)),
-    ("New", (Verdict.NEW,)),
-    ("Passed", (Verdict.PASSED,)),
-)
+_SECTIONS: Final[Mapping[Verdict, str]] = {
+    Verdict.REGRESSED: "Regressions",
+    Verdict.LIMIT_EXCEEDED: "Over a limit",
+    Verdict.ERRORED: "Failed to run",
+    Verdict.MISSING: "Missing",
+    Verdict.DRIFTED: "Drifted before this change",
+    Verdict.UNDECIDED: "Undecided",
+    Verdict.IMPROVED: "Improved",
+    Verdict.ACCEPTED: "Accepted in this change",
+    Verdict.NEW: "New",
+    Verdict.PASSED: "Passed",
+}
 
 _HEADLINES: Final[Mapping[Verdict, tuple[str, str]]] = {
     Verdict.REGRESSED: ("regressed", "regressed"),
@@ -226,7 +242,10 @@ def _commits(report: Report) -> Sentence:
     if not measured:
         return ()
     base = name_commit(report.base.commit) if report.base is not None else ()
-    return ("Measured ", *measured, *((" against ", *base) if base else ()), ".")
+    references = join(
+        [("the merge base ", *base) if base else (), approved_code(report.judgements)], " and "
+    )
+    return ("Measured ", *measured, *((" against ", *references) if references else ()), ".")
 
 
 def _environment(report: Report) -> Sentence:
@@ -239,29 +258,32 @@ def _environment(report: Report) -> Sentence:
 
 def _sections(report: Report, longest_folded: int | None) -> tuple[Section, ...]:
     measured = {(b.suite, b.id): b for b in report.results.benchmarks}
+    groups: dict[Verdict, list[Judgement]] = {verdict: [] for verdict in _SECTIONS}
+    for judgement in report.judgements:
+        groups[judgement.verdict].append(judgement)
     sections = []
-    for heading, verdicts in _SECTIONS:
-        chosen = [j for j in report.judgements if j.verdict in verdicts]
+    for verdict, heading in _SECTIONS.items():
+        chosen = groups[verdict]
         if not chosen:
             continue
         count = len(chosen)
-        folded = verdicts == (Verdict.PASSED,)
+        folded = verdict is Verdict.PASSED
         if folded and longest_folded is not None and count > longest_folded:
             chosen = []
         chosen.sort(key=_rank)
         rows = tuple(_row(j, measured.get((j.suite, j.benchmark)), report) for j in chosen)
-        sections.append(Section(heading=heading, is_folded=folded, rows=rows, count=count))
+        section = Section(
+            heading=heading, verdict=verdict, is_folded=folded, rows=rows, count=count
+        )
+        sections.append(section)
     return tuple(sections)
 
 
-_ORDER: Final = {verdict: place for place, verdict in enumerate(_WORDS)}
-
-
-def _rank(judgement: Judgement) -> tuple[int, float, str]:
+def _rank(judgement: Judgement) -> tuple[float, str]:
     effect = _effect(judgement)
     size = 0.0 if effect is None else effect
     worst_first = size if judgement.verdict is Verdict.IMPROVED else -size
-    return _ORDER[judgement.verdict], worst_first, judgement.benchmark
+    return worst_first, judgement.benchmark
 
 
 def _row(judgement: Judgement, benchmark: Benchmark | None, report: Report) -> Row:
@@ -283,7 +305,7 @@ def _row(judgement: Judgement, benchmark: Benchmark | None, report: Report) -> R
         times=_times(judgement),
         effect="" if effect is None else format_ratio(effect),
         interval="" if deciding is None or is_edit else interval(deciding),
-        why=explain(judgement, benchmark, report.results.environment),
+        grounds=explain(judgement, benchmark, report.results.environment),
         advice=advice.text,
         command=advice.command,
         path=judgement.path,
