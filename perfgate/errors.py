@@ -9,6 +9,7 @@ from pathlib import Path
 __all__ = [
     "BaselineError",
     "ConfigError",
+    "DataBranchError",
     "GitHubError",
     "InputFileError",
     "MeasurementError",
@@ -39,6 +40,15 @@ class ConfigError(PerfgateError):
         self.place = place
         self.problem = problem
         super().__init__(f"{file}: {place}: {problem}" if place else f"{file}: {problem}")
+
+
+class DataBranchError(PerfgateError):
+    """The branch that collects runs cannot be read or written."""
+
+    def __init__(self, branch: str, problem: str) -> None:
+        self.branch = branch
+        self.problem = problem
+        super().__init__(f"branch {branch}: {problem}")
 
 
 class InputFileError(PerfgateError):

@@ -12,7 +12,7 @@ from typing import Final
 
 from perfgate.errors import ReferenceTreeError
 
-__all__ = ["GitFailure", "Repository", "open_repository"]
+__all__ = ["GitFailure", "Repository", "create_bare", "open_repository"]
 
 _LOCAL_TIMEOUT_S: Final = 120.0
 _NETWORK_TIMEOUT_S: Final = 600.0
@@ -305,8 +305,7 @@ def open_repository(folder: Path, environ: Mapping[str, str]) -> Repository | No
     Raises:
         ReferenceTreeError: git is not installed, or refuses to work here.
     """
-    cleaned = {name: value for name, value in environ.items() if name not in _OUTER_GIT}
-    cleaned = {"GIT_ASKPASS": "true", "SSH_ASKPASS": "true", **cleaned, **_SETTINGS}
+    cleaned = _cleaned(environ)
     try:
         answer = _run(
             ("rev-parse", "--show-toplevel", "--absolute-git-dir", "--show-prefix"),
@@ -327,6 +326,32 @@ def open_repository(folder: Path, environ: Mapping[str, str]) -> Repository | No
         git_dir=Path(git_dir),
         environ=cleaned,
     )
+
+
+def create_bare(folder: Path, origin: str, environ: Mapping[str, str]) -> Repository:
+    """Make an empty repository without a checkout whose ``origin`` is a URL or a path.
+
+    Raises:
+        ReferenceTreeError: git is not installed, or cannot write there.
+    """
+    repository = Repository(
+        root=folder,
+        top_level=folder,
+        prefix=PurePosixPath(),
+        git_dir=folder,
+        environ={**_cleaned(environ), "GIT_DIR": str(folder)},
+    )
+    try:
+        repository.run("init", "--quiet", "--bare", "--template=", ".")
+        repository.run("remote", "add", "--", "origin", origin)
+    except GitFailure as failure:
+        raise ReferenceTreeError(str(folder), failure.problem) from failure
+    return repository
+
+
+def _cleaned(environ: Mapping[str, str]) -> Mapping[str, str]:
+    kept = {name: value for name, value in environ.items() if name not in _OUTER_GIT}
+    return {"GIT_ASKPASS": "true", "SSH_ASKPASS": "true", **kept, **_SETTINGS}
 
 
 def _run(
@@ -361,7 +386,7 @@ def _run(
 def _complaint(stderr: bytes) -> str:
     """Return the line that says what went wrong."""
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
-    for mark in ("fatal: ", "error: "):
+    for mark in ("fatal: ", "remote: error: ", "! ", "error: "):
         for line in lines:
             if line.startswith(mark):
                 return line.removeprefix(mark)

@@ -23,7 +23,17 @@ from tests.command_line import (
     write_results,
 )
 
-COMMANDS = ("calibrate", "check", "compare", "init", "merge", "report", "run", "update-baselines")
+COMMANDS = (
+    "calibrate",
+    "check",
+    "compare",
+    "init",
+    "merge",
+    "record",
+    "report",
+    "run",
+    "update-baselines",
+)
 
 
 @pytest.fixture
@@ -369,12 +379,25 @@ def test_a_job_gets_annotations_and_a_summary_behind_what_is_there(slower: Path)
     done = perfgate(
         slower, "compare", "new.json", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary)
     )
-    (line,) = [line for line in done.out.splitlines() if line.startswith("::")]
+    opening, *table, closing, line = done.out.splitlines()
+    token = opening.removeprefix("::stop-commands::")
+    assert len(token) == 32
+    assert closing == f"::{token}::"
+    assert any("test_a" in row for row in table)
     assert line.startswith("::error file=benchmarks/test_shop.py,line=3,title=regressed%3A ")
     assert SHOP.replace(":", "%3A") + "test_a" in line
     text = summary.read_text()
     assert text.startswith("# Other step\n<!-- perfgate -->")
     assert "test_a" in text
+
+
+def test_annotations_find_a_project_below_the_top_of_the_checkout(slower: Path) -> None:
+    (slower / "pyproject.toml").touch()
+    workspace = str(slower.parent)
+    done = perfgate(
+        slower, "compare", "new.json", GITHUB_ACTIONS="true", GITHUB_WORKSPACE=workspace
+    )
+    assert f"::error file={slower.name}/benchmarks/test_shop.py,line=3," in done.out
 
 
 def test_without_a_job_there_are_neither(slower: Path) -> None:

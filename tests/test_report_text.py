@@ -20,6 +20,27 @@ def test_a_bidirectional_override_is_shown_as_an_escape() -> None:
     assert visible("a\u202eb\x1b[31m\n") == r"a\u202eb\x1b[31m\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("e\u0301", "e\u0301", id="accent"),
+        pytest.param("\u0e17\u0e35\u0e48", "\u0e17\u0e35\u0e48", id="thai"),
+        pytest.param("\u26a0\ufe0f", "\u26a0\ufe0f", id="emoji"),
+        pytest.param("\u0301e", r"\u0301e", id="first"),
+        pytest.param("e" + "\u0301" * 6, "e" + "\u0301" * 4 + r"\u0301" * 2, id="piled"),
+    ],
+)
+def test_marks_are_shown_as_they_are_unless_they_paint_over_something(
+    text: str, shown: str
+) -> None:
+    assert visible(text) == shown
+
+
+@given(st.text())
+def test_visible_text_stays_as_it_is(text: str) -> None:
+    assert visible(visible(text)) == visible(text)
+
+
 @given(st.text(), st.integers(min_value=3, max_value=40))
 def test_a_shortened_text_keeps_its_limit_and_its_end(text: str, limit: int) -> None:
     short = shorten(text, limit)

@@ -94,7 +94,7 @@ def plan_update(
         results: A complete run, of other suites too.
         suite: The suite that the file belongs to.
         only: Ids of the lines that may change, and then do; empty: every line that has to.
-        prune: Remove the lines of benchmarks that were not measured.
+        prune: Remove the lines of benchmarks that were not measured, as far as ``only`` lets.
         reason: Why the new numbers are right, kept in each new line.
     """
     lines: Mapping[str, Baseline] = {} if old is None else old.baselines
@@ -107,7 +107,7 @@ def plan_update(
         if each.suite != suite and _is_approvable(each, only) and each.id in lines
     }
     gone = lines.keys() - own.keys() - moved
-    pruned = gone if prune and not only else set[str]()
+    pruned = (gone & only if only else gone) if prune else set[str]()
     removed = [
         LineChange(benchmark=name, kind=kind, old=lines[name], new=None)
         for names, kind in ((moved, ChangeKind.MOVED), (pruned, ChangeKind.PRUNED))

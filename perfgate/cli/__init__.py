@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from perfgate import __version__
-from perfgate.cli import commenting, judging, measuring
+from perfgate.cli import commenting, judging, measuring, recording
 from perfgate.cli.options import everywhere
 from perfgate.cli.printing import say, say_error
 from perfgate.errors import PerfgateError
@@ -88,5 +88,6 @@ for _command in (
     judging.init,
     commenting.comment,
     commenting.accept_comment,
+    recording.record,
 ):
     cli.add_command(_command)

@@ -1,10 +1,11 @@
 """``perfgate update-baselines``: approve measured numbers, line by line, with a reason."""
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from perfgate.baselines.store import (
+    BaselineFile,
     baseline_path,
     encode_baselines,
     load_baselines,
@@ -69,7 +70,7 @@ def update_baselines(
         suites: Names of the suites that were measured as a whole; None: all there are, so that
             pruning also removes suites that are gone.
         only: Ids to approve alone, whatever the noise; empty: all.
-        prune: Remove the lines of benchmarks that are gone.
+        prune: Remove the lines of benchmarks that are gone: all, or those that ``only`` names.
         reason: Why the new numbers are right; becomes part of each new line.
 
     Raises:
@@ -78,13 +79,14 @@ def update_baselines(
         BaselineError: A file is damaged, or cannot be written.
     """
     sentence = check_reason(reason)
-    check_only(only, results)
+    old = {file.suite: file for file in load_baselines(folder, results.environment.key)}
+    gone = _gone(old, results, suites) if prune else frozenset[str]()
+    check_only(only - gone, results)
     missing = missing_shards(results.legs)
     if prune and missing:
         raise UsageError(f"--prune needs all that there is, but {', '.join(missing)} is missing")
     if all(benchmark.failure is not None for benchmark in results.benchmarks):
         raise UndecidedError(f"no benchmark has a number to approve{_example(results)}")
-    old = {file.suite: file for file in load_baselines(folder, results.environment.key)}
     plans: list[UpdatePlan] = []
     for suite in sorted(old.keys() | {benchmark.suite for benchmark in results.benchmarks}):
         is_measured = suites is None or suite in suites
@@ -105,6 +107,15 @@ def update_baselines(
         encode_baselines(file)
     files = tuple(write_baselines(folder, file) for file in changed)
     return BaselineUpdate(plans=tuple(plans), files=files)
+
+
+def _gone(
+    old: Mapping[str, BaselineFile], results: Results, suites: Collection[str] | None
+) -> frozenset[str]:
+    """Return what the suites that were measured as a whole have a line for and no more."""
+    lines = [file.baselines for file in old.values() if suites is None or file.suite in suites]
+    measured = {benchmark.id for benchmark in results.benchmarks}
+    return frozenset(name for names in lines for name in names if name not in measured)
 
 
 def _example(results: Results) -> str:

@@ -7,6 +7,7 @@ branches, CPU models). Each renderer decides how a quoted piece is shown, and no
 import dataclasses
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -23,6 +24,9 @@ __all__ = [
 
 PIECE_LIMIT: Final = 240
 """Characters of a piece from outside that a sentence shows."""
+_MARKS: Final = frozenset({"Mn", "Me"})
+_MARKS_LIMIT: Final = 4
+"""Marks that a character of a living language bears at most."""
 _BLANKS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0")
 """Printable by the standard, yet nothing is seen: letters and marks that hide in names."""
 
@@ -41,12 +45,19 @@ Sentence: TypeAlias = tuple[str | Quoted, ...]
 
 
 def visible(text: str) -> str:
-    r"""Show every control, format, bidirectional or invisible character as an escape (``\x1b``)."""
-    if text.isprintable() and _BLANKS.isdisjoint(text):
+    r"""Show every control, format, bidirectional or invisible character as an escape (``\x1b``).
+
+    So are marks that stand first or are piled up: they would paint over what stands around.
+    """
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        char if char.isprintable() and char not in _BLANKS else _escape(char) for char in text
-    )
+    shown: list[str] = []
+    marks = _MARKS_LIMIT
+    for char in text:
+        marks = marks + 1 if unicodedata.category(char) in _MARKS else 0
+        is_plain = char.isprintable() and char not in _BLANKS and marks <= _MARKS_LIMIT
+        shown.append(char if is_plain else _escape(char))
+    return "".join(shown)
 
 
 def _escape(char: str) -> str:

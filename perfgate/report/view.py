@@ -327,7 +327,9 @@ def _effect(judgement: Judgement) -> float | None:
     """Take the deciding effect; for an edited baseline, that of the edit."""
     if judgement.verdict is Verdict.ACCEPTED:
         old, new = _edit_times(judgement)
-        return math.log(new / old) if old and new else None
+        if old is None or new is None or old <= 0 or new <= 0:  # a report may come from anybody
+            return None
+        return math.log(new) - math.log(old)
     return judgement.comparisons[0].log_ratio if judgement.comparisons else None
 
 

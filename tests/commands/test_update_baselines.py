@@ -202,6 +202,19 @@ def test_lines_of_what_is_gone_stay_until_pruned(tmp_path: Path) -> None:
     assert set(_lines(tmp_path)) == {"test_a"}
 
 
+def test_a_line_that_is_gone_can_be_pruned_alone_as_reports_advise(tmp_path: Path) -> None:
+    approve(tmp_path, *map(measured, ("test_a", "test_b", "test_c")))
+    new = write_results(tmp_path / "new.json", measured("test_a", 2e-3))
+    done = _approve(tmp_path, new, "--prune", "--only", f"{SHOP}test_b")
+    assert (done.status, done.err) == (0, "")
+    assert _lines(tmp_path) == {
+        "test_a": pytest.approx(1.002e-3),
+        "test_c": pytest.approx(1.002e-3),
+    }
+    wrong = _approve(tmp_path, new, "--prune", "--only", f"{SHOP}test_d")
+    assert (wrong.status, wrong.out) == (2, "")
+
+
 def test_a_single_shard_prunes_nothing(tmp_path: Path) -> None:
     approve(tmp_path, measured("test_a"), measured("test_b"))
     new = write_results(tmp_path / "new.json", measured("test_a"), legs=("shard 1/2",))
