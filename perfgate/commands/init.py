@@ -161,7 +161,9 @@ def _create(path: Path, content: bytes, name: str) -> str:
 def _folder(root: Path, top: Path) -> str:
     folder = root.resolve().relative_to(top.resolve()).as_posix()
     if _ODD.search(folder):
-        raise UsageError(f"{folder}: no folder that a workflow can name: spaces, quotes and $ mean something to a shell")
+        raise UsageError(
+            f"{folder}: no folder that a workflow can name: a shell reads spaces, quotes and $"
+        )
     return "" if folder == "." else folder
 
 
