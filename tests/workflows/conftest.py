@@ -14,6 +14,12 @@ from tests.workflows.language import PROGRAM, Language
 
 __all__ = ["github", "scene"]
 
+TEXT = """
+def test_join(benchmark):
+    assert benchmark("".join, ["ab"] * 1000)
+"""
+"""A suite without a baseline."""
+
 
 @pytest.fixture(scope="session")
 def language() -> Iterator[Language]:
@@ -41,6 +47,8 @@ class Shop:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("server")
     project = Project.create(folder / "octo" / "shop")
+    project.write("benchmarks/test_text.py", TEXT)
+    project.commit("measure texts, too")
     git = project.repository.git
     git("config", "uploadpack.allowAnySHA1InWant", "true")
     base = git("rev-parse", "HEAD")

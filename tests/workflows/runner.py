@@ -128,8 +128,12 @@ class Runner:
             jobs |= legs
             found = {leg.result for leg in legs.values()}
             results[name] = "failure" if "failure" in found else found.pop()
-        concurrency = self.language.resolved(workflow.get("concurrency", {}), contexts)
-        return Run(jobs=jobs, artifacts=artifacts, concurrency=concurrency)
+        return Run(jobs=jobs, artifacts=artifacts, concurrency=self.concurrency(workflow, event))
+
+    def concurrency(self, workflow: Any, event: Event) -> Any:
+        """Return the group that a run waits in, and whether it ends the one before it."""
+        contexts = {"github": self._github(event)}
+        return self.language.resolved(workflow.get("concurrency", {}), contexts)
 
     def _legs(
         self, name: str, job: Any, contexts: Mapping[str, Any], results: Mapping[str, str]
@@ -194,7 +198,8 @@ class Runner:
         added = self.language.resolved(step.get("env", {}), contexts)
         done = subprocess.run(
             ["bash", "-e", "-c", self.language.resolved(step["run"], contexts)],
-            cwd=place.workspace / step.get("working-directory", defaults.get("working-directory", ".")),
+            cwd=place.workspace
+            / step.get("working-directory", defaults.get("working-directory", ".")),
             env={**environ, **added},
             capture_output=True,
             text=True,
