@@ -1,4 +1,4 @@
-"""A small runner of workflows: triggers, conditions, matrices, steps in bash with the real perfgate.
+"""A small runner of workflows: triggers, conditions, matrices, steps in bash, the real perfgate.
 
 Expressions are GitHub's to evaluate. Not modelled: installing (it is written down, and perfgate is
 this checkout), services, containers, outputs, reusable workflows, jobs side by side.
@@ -26,7 +26,7 @@ TOKEN = "ghs_secret"  # noqa: S105 - of nobody
 # perfgate.
 _PYTHON = """#!/bin/sh
 case "$1 $2" in
-"-m venv") mkdir -p "$3/bin" && for one in python3 pip perfgate; do ln -s "{bin}/$one" "$3/bin/"; done ;;
+"-m venv") mkdir -p "$3" && ln -s "{bin}" "$3/bin" ;;
 "-m pip") shift 2 && exec "{bin}/pip" "$@" ;;
 *) exec "{python}" "$@" ;;
 esac

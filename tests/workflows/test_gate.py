@@ -110,9 +110,7 @@ def test_pull_request_from_elsewhere_is_measured_alike(
     assert run.jobs["record"].result == "skipped"
 
 
-def test_re_run_is_the_same_in_the_same_group(
-    language: Language, simple: Any, shop: Shop, runner: Runner
-) -> None:
+def test_re_run_is_the_same_in_the_same_group(runner: Runner, simple: Any, shop: Shop) -> None:
     again = events.pull_request(shop, "equal", attempt=2)
     run = runner.run(simple, again)
     assert run.conclusion == "success"
@@ -197,7 +195,7 @@ def test_workflow_dispatch_is_judged_and_not_recorded(
 @pytest.mark.parametrize(
     "event",
     [
-        pytest.param(lambda shop: events.push(shop, "equal", to="equal"), id="push-to-other-branch"),
+        pytest.param(lambda shop: events.push(shop, "equal", to="equal"), id="push-elsewhere"),
         pytest.param(
             lambda shop: Event(name="schedule", payload={}, ref="refs/heads/main", sha=shop.base),
             id="schedule",
