@@ -94,7 +94,7 @@ def test_workflow_run_of_a_pull_request_gets_its_comment(
     )
     assert job.result == "success", job.log
     (body,) = scene.bodies
-    assert ("regressed" in body.splitlines()[1]) == (conclusion == "failure")
+    assert ("✅" in body.splitlines()[1]) == (conclusion == "success")
     assert job.installed[0] == "install"
     assert job.concurrency["group"] == f"perfgate-comment-{HOME_ID}-feature"
 
@@ -151,7 +151,7 @@ def test_re_run_replaces_the_comment_and_an_older_attempt_does_not(
     again = commented(language, workflow, scene, folder, first)
     assert again.result == "success"
     (body,) = scene.bodies
-    assert "regressed" not in body.splitlines()[1]
+    assert "✅" in body.splitlines()[1]
 
 
 def test_new_push_while_running_leaves_the_old_result_unwritten(
