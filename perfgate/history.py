@@ -22,6 +22,7 @@ __all__ = [
     "decode_runs",
     "earlier_times",
     "encode_run",
+    "recent_paths",
     "run_path",
 ]
 
@@ -103,7 +104,22 @@ def run_path(record: RunRecord) -> str:
     key = record.environment.key
     if _FOLDER.fullmatch(key) is None:
         raise InputFileError("the report", "environment", f"{key!r} cannot be the name of a folder")
-    return f"runs/{key}/{record.recorded.astimezone(dt.UTC):%Y-%m}.jsonl"
+    return _month_path(key, record.recorded.astimezone(dt.UTC).date())
+
+
+def recent_paths(environment: Environment, today: dt.date) -> tuple[str, ...]:
+    """Say which files hold the latest runs of an environment: last month's and this month's.
+
+    Empty where the environment's name cannot be that of a folder, so that none was recorded.
+    """
+    if _FOLDER.fullmatch(environment.key) is None:
+        return ()
+    last_month = today.replace(day=1) - dt.timedelta(days=1)
+    return tuple(_month_path(environment.key, day) for day in (last_month, today))
+
+
+def _month_path(environment_key: str, day: dt.date) -> str:
+    return f"runs/{environment_key}/{day:%Y-%m}.jsonl"
 
 
 def encode_run(record: RunRecord) -> bytes:

@@ -1,8 +1,11 @@
 import base64
+import contextlib
 import random
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +264,58 @@ def test_the_token_is_shown_to_one_server_and_stands_in_no_argument() -> None:
         check=False,
     )
     assert elsewhere.stdout == b""
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """Notes what it is shown, and sends every request to another server, if there is one."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, RecordingServer)
+        self.server.shown.append(self.headers.get("Authorization"))
+        self.send_response(302 if self.server.elsewhere else 404)
+        if self.server.elsewhere:
+            self.send_header("Location", self.server.elsewhere + self.path)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        """Say nothing."""
+
+
+class RecordingServer(ThreadingHTTPServer):
+    def __init__(self, elsewhere: str = "") -> None:
+        super().__init__(("127.0.0.1", 0), Recorder)
+        self.elsewhere = elsewhere
+        self.shown: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@contextlib.contextmanager
+def serving(server: RecordingServer) -> Iterator[RecordingServer]:
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_token_is_not_carried_to_where_a_server_redirects(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with serving(RecordingServer()) as other, serving(RecordingServer(other.url)) as own:
+        environ = authorised(ENVIRON, server_url=own.url, token="letters")  # noqa: S106 - of a test
+        repository = create_bare(tmp_path / "a", f"{own.url}/owner/shop", environ)
+        with pytest.raises(DataBranchError, match="cannot be read") as failure:
+            append(repository, b"1\n")
+    secret = base64.b64encode(b"x-access-token:letters").decode()
+    assert set(own.shown) == {f"Basic {secret}"}
+    assert other.shown == []
+    assert secret not in str(failure.value)
 
 
 def _settings(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

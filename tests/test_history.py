@@ -15,6 +15,7 @@ from perfgate.history import (
     decode_runs,
     earlier_times,
     encode_run,
+    recent_paths,
     run_path,
 )
 from perfgate.model import Environment, Revision, Verdict
@@ -79,6 +80,19 @@ def test_an_environment_that_would_lead_elsewhere_is_refused(system: str) -> Non
     environment = msgspec.structs.replace(ENVIRONMENT, system=system, machine="/../..")
     with pytest.raises(InputFileError, match="environment"):
         run_path(_run(3, environment=environment))
+
+
+def test_the_latest_runs_lie_in_the_files_of_two_months() -> None:
+    assert recent_paths(ENVIRONMENT, dt.date(2026, 1, 31)) == (
+        "runs/linux-x86_64-cpython-3.12/2025-12.jsonl",
+        "runs/linux-x86_64-cpython-3.12/2026-01.jsonl",
+    )
+    assert run_path(_run(3)) in recent_paths(ENVIRONMENT, dt.date(2026, 11, 1))
+
+
+def test_an_environment_that_would_lead_elsewhere_has_no_runs() -> None:
+    environment = msgspec.structs.replace(ENVIRONMENT, system="../..")
+    assert recent_paths(environment, dt.date(2026, 1, 31)) == ()
 
 
 def _document(**changes: Any) -> bytes:

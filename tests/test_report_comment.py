@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from perfgate.model import Report
+from perfgate.model import Note, NoteKind, Report
 from perfgate.report.comment import (
     COMMENT_LIMIT_CHARS,
     ChangedPart,
@@ -181,6 +181,30 @@ def test_a_comment_never_exceeds_its_limit(limit: int, character: str) -> None:
     text = _comment(report_cases.report(*judgements, exit_status=1), limit_chars=limit)
     assert len(text.encode("utf-16-le")) // 2 <= limit
     assert text.count("<details>") == text.count("</details>")
+
+
+def test_no_flood_of_footnotes_and_waivers_takes_the_place_of_a_regression() -> None:
+    flood = tuple("🙂" * 2_000 for _ in range(9))
+    waived = report_cases.mixture().judgements[11]
+    waivers = [
+        msgspec.structs.replace(waived, benchmark=f"{flood[0]}{number}", message=flood[0])
+        for number in range(60)
+    ]
+    report = report_cases.report(
+        *report_cases.regression().judgements,
+        *waivers,
+        notes=tuple(Note(kind=kind, facts=flood) for kind in NoteKind),
+        exit_status=1,
+    )
+    changes = (GateChange(part=ChangedPart.WAIVERS, path="pyproject.toml"),)
+    text = _comment(report, changes=changes)
+    assert f"| `{REGRESSED}`" in text
+    assert "changes what the gate goes by" in text
+    assert text.count("more lines left out to keep this short.") == 2
+    assert len(text.encode("utf-16-le")) // 2 <= COMMENT_LIMIT_CHARS
+    tiny = _comment(report, changes=changes, limit_chars=500)
+    assert tiny.count("\n") <= 5
+    assert "changes what the gate goes by" in tiny
 
 
 def test_what_a_comment_leaves_out_is_counted_and_to_be_found_in_the_run() -> None:

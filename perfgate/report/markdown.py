@@ -23,6 +23,8 @@ _ASSURED_ROWS: Final = 5
 """Rows that every section may keep before another one gets more."""
 _OPEN_LINES: Final = {True: 15, False: 5}
 """Rows of a section that are seen without a click, where somebody has to act and elsewhere."""
+_LINES_SHARE: Final = 4
+"""Waivers take no more than one part in so many of the budget, nor do footnotes."""
 _CUT: Final = "left out to keep this short."
 
 
@@ -58,6 +60,12 @@ def fit_markdown(
     view: ReportView, around: Surroundings, *, budget: int, measure: Callable[[str], int]
 ) -> str:
     """Lay out a view with what its place adds, as ``render_markdown`` does."""
+    room = budget // _LINES_SHARE
+    view = dataclasses.replace(
+        view,
+        waivers=_lines_within(view.waivers, room, measure),
+        notes=_lines_within(view.notes, room, measure),
+    )
     tables = [_table(section.rows) for section in view.sections]
     lines = {
         id(row): table.line(row, around)
@@ -73,9 +81,24 @@ def fit_markdown(
     count = _largest_fitting(len(lines), lambda count: measure(with_rows(count)) <= budget)
     if count is not None:
         return with_rows(count)
-    least = f"{around.marker}\n## {view.icon} {markdown(view.headline)}{around.headline}\n"
-    shorter = (least, f"{around.marker}\n## {view.icon} perfgate\n", f"{around.marker}\n", "")
+    first = f"{around.marker}\n## {view.icon} "
+    least = f"{first}{markdown(view.headline)}{around.headline}\n"
+    warned = least + "".join(f"\n> {markdown(warning)}\n" for warning in around.warnings)
+    shorter = (warned, least, f"{first}perfgate\n", f"{around.marker}\n", "")
     return next(text for text in shorter if measure(text) <= budget or not text)
+
+
+def _lines_within(
+    lines: Sequence[Sentence], room: int, measure: Callable[[str], int]
+) -> tuple[Sentence, ...]:
+    """Keep the first lines up to a size, so that no flood of them takes the place of rows."""
+    kept: list[Sentence] = []
+    for line in lines:
+        room -= measure(markdown(line))
+        if room < 0:
+            return (*kept, (f"{len(lines) - len(kept)} more lines left out to keep this short.",))
+        kept.append(line)
+    return tuple(kept)
 
 
 def _largest_fitting(most: int, fits: Callable[[int], bool]) -> int | None:
