@@ -356,7 +356,7 @@ def test_a_branch_is_answered_by_that_branch_or_not_at_all() -> None:
     "content",
     [
         pytest.param({"type": "symlink", "target": "x"}, id="link"),
-        pytest.param({"type": "file", "encoding": "none", "content": ""}, id="too-large"),
+        pytest.param({"type": "submodule", "sha": "1"}, id="submodule"),
         pytest.param({"type": "file", "encoding": "base64", "content": "a"}, id="not-base64"),
     ],
 )

@@ -96,11 +96,15 @@ def test_a_report_that_is_named_is_only_printed(scene: Scene) -> None:
 def test_options_reach_the_command(scene: Scene) -> None:
     path = ".github/workflows/other.yml"
     event = scene.finish(report_of(0, 0), path=path)
-    options = ("--workflow", path, "--mode", "on-regression", "--id", "api", "--project", "./sub/")
+    options = (
+        *("--workflow", path, "--mode", "on-regression", "--id", "api"),
+        *("--project", "./sub/", "--branch", "runs"),
+    )
     done = perfgate(scene.folder, "comment", *options, **scene.environ(event))
     assert done.status == 0
     assert "nothing worth a comment" in done.err
     assert scene.github.lines("/contents/sub/pyproject.toml")
+    assert scene.github.lines("/git/ref/heads/runs")
 
 
 def test_an_acceptance_is_recorded(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """The comment on a pull request, against a GitHub that keeps state; named after what must hold."""
 
+import datetime as dt
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from perfgate.errors import (
     UsageError,
 )
 from perfgate.github.comments import marker_of
-from perfgate.model import BaselineEdit, Report
+from perfgate.history import RecordedTime, RunRecord, encode_run
+from perfgate.model import BaselineEdit, Report, Revision, Verdict
 from tests.evidence import baseline
 from tests.fake_github.fixtures import github, scene
 from tests.fake_github.scenes import NAME, OPTIONS, TOKEN, Scene, event_of, report_of, zipped
@@ -182,6 +184,13 @@ def test_an_expired_artifact_is_no_failure(scene: Scene) -> None:
         artifact["expired"] = True
     with pytest.raises(NothingToDoError, match="has expired"):
         scene.comment(event)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_artifact_that_was_removed_meanwhile_is_no_failure(scene: Scene, status: int) -> None:
+    scene.github.fail("/zip$", refusal(status, "Gone"))
+    with pytest.raises(NothingToDoError, match="has been removed"):
+        scene.comment(scene.finish(SLOWER))
 
 
 # --- the threats -------------------------------------------------------------------------------
@@ -517,6 +526,90 @@ def test_two_thousand_regressions_fit_one_comment(scene: Scene) -> None:
     assert len(body.encode("utf-16-le")) // 2 <= 65_536
 
 
+def test_a_newer_run_that_commented_at_the_same_moment_is_left_alone(scene: Scene) -> None:
+    scene.github.hooks.append((r"^POST", lambda state: state.add_comment(7, FORGED, BOT)))
+    assert scene.comment(scene.finish(SLOWER)).endswith("a newer run has commented already")
+    assert FORGED in scene.bodies
+
+
+def test_a_copy_that_somebody_else_removed_first_is_no_failure(scene: Scene) -> None:
+    old = FORGED.replace("run=999", "run=1")
+    for _ in range(2):
+        scene.github.state.add_comment(7, old, BOT)
+    scene.github.fail("^DELETE", refusal(404, "Not Found"))
+    assert scene.comment(scene.finish(SLOWER)).endswith("removed 1 copies of it")
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_change_that_github_refuses_is_an_error(scene: Scene, method: str) -> None:
+    old = FORGED.replace("run=999", "run=1")
+    for _ in range(2):
+        scene.github.state.add_comment(7, old, BOT)
+    scene.github.fail(f"^{method}", refusal(409, "Conflict"))
+    with pytest.raises(GitHubError, match="409 Conflict"):
+        scene.comment(scene.finish(SLOWER))
+
+
+# --- trends ------------------------------------------------------------------------------------
+
+DATA = "d" * 40
+JANUARY = "runs/linux-x86_64-cpython-3.12/2026-01.jsonl"
+
+
+def recorded(scene: Scene, count: int, *, padding: int = 0) -> None:
+    """Keep runs on the data branch, as recording writes them."""
+    name = SLOWER.evidence[1].benchmark
+    lines = [
+        encode_run(
+            RunRecord(
+                recorded=dt.datetime(2026, 1, 1, number, tzinfo=dt.UTC),
+                revision=Revision(commit=f"{number:040x}", branch="x" * padding),
+                environment=SLOWER.results.environment,
+                benchmarks={
+                    "api": {
+                        name: RecordedTime(
+                            low_s=1e-3,
+                            median_s=1e-3,
+                            spread=None,
+                            processes=1,
+                            verdict=Verdict.PASSED,
+                        )
+                    }
+                },
+            )
+        )
+        for number in range(count)
+    ]
+    scene.github.state.branches["perfgate-data"] = DATA
+    scene.github.state.files[DATA, JANUARY] = b"".join(lines)
+
+
+@pytest.mark.parametrize("padding", [pytest.param(0, id="small"), pytest.param(400_000, id="1-MB")])
+def test_a_regression_shows_how_the_benchmark_stood_before(scene: Scene, padding: int) -> None:
+    recorded(scene, 3, padding=padding)
+    scene.comment(scene.finish(SLOWER))
+    assert "3 earlier runs" in scene.bodies[0]
+
+
+def test_a_damaged_line_of_the_past_is_passed_over(scene: Scene) -> None:
+    recorded(scene, 2)
+    scene.github.state.files[DATA, JANUARY] += b"{broken\n"
+    scene.comment(scene.finish(SLOWER))
+    assert "2 earlier runs" in scene.bodies[0]
+
+
+def test_a_data_branch_without_runs_of_this_environment_shows_no_trend(scene: Scene) -> None:
+    scene.github.state.branches["perfgate-data"] = DATA
+    scene.comment(scene.finish(SLOWER))
+    assert "earlier run" not in scene.bodies[0]
+
+
+def test_a_base_branch_that_is_gone_is_no_failure(scene: Scene) -> None:
+    del scene.github.state.branches["main"]
+    with pytest.raises(NothingToDoError, match="its base main is gone"):
+        scene.comment(scene.finish(SLOWER))
+
+
 # --- modes -------------------------------------------------------------------------------------
 
 
@@ -605,6 +698,12 @@ def test_a_changed_file_that_the_gate_goes_by_is_named(scene: Scene, path: str) 
     scene.comment(scene.finish(EVEN))
     assert f"`{path}`" in scene.bodies[0]
     assert "README.md" not in scene.bodies[0]
+
+
+def test_more_files_than_github_lists_count_as_changed_settings(scene: Scene) -> None:
+    scene.github.state.changed[7] = [f"src/{number}.py" for number in range(3000)]
+    scene.comment(scene.finish(EVEN))
+    assert "GitHub lists 3,000 files; there may be more" in scene.bodies[0]
 
 
 def test_a_project_in_a_folder_has_its_settings_and_baselines_there(scene: Scene) -> None:

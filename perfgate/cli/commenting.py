@@ -49,6 +49,12 @@ __all__ = ["accept_comment", "comment"]
     help="The account that the token writes as.",
 )
 @click.option(
+    "--branch",
+    metavar="NAME",
+    default="perfgate-data",
+    help="Where `perfgate record` keeps runs; shows trends where it exists.",
+)
+@click.option(
     "--project",
     metavar="DIR",
     show_default="the whole repository",
@@ -102,6 +108,7 @@ def _comment(options: dict[str, Any]) -> str:
         id=options["id_"],
         mode=Mode(options["mode"]),
         author=options["author"],
+        data_branch=options["branch"],
         folder=(options["project"] or "").removeprefix("./").strip("/"),
     )
     with _github() as (connection, repository):

@@ -7,7 +7,7 @@ everything else is asked of GitHub.
 import datetime as dt
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,7 @@ from perfgate.commands.gate_changes import (
 )
 from perfgate.commands.rejudging import judged_again
 from perfgate.config import Config, parse_config
-from perfgate.errors import UsageError
+from perfgate.errors import NothingToDoError, UsageError
 from perfgate.github.artifact import MEMBER, download_report
 from perfgate.github.comments import Done, Draft, Marker, Upsert, is_comment_id, put_comment
 from perfgate.github.connection import Connection
@@ -28,7 +28,8 @@ from perfgate.github.events import FinishedRun, read_finished_run
 from perfgate.github.pull_request import find_pull_request, newest_run
 from perfgate.github.repository import GitHubRepository
 from perfgate.github.values import ChangedFile, PullRequest, WorkflowRun
-from perfgate.model import Report, Verdict
+from perfgate.history import RunRecord, decode_runs, earlier_times, recent_paths
+from perfgate.model import Environment, Report, Verdict
 from perfgate.report.comment import (
     COMMENT_LIMIT_CHARS,
     CommentContext,
@@ -70,6 +71,8 @@ class CommentOptions:
     id: str
     mode: Mode
     author: str
+    data_branch: str
+    """Where runs of the default branch were recorded; it need not exist."""
     folder: str
     """Of the project in its repository, with slashes; empty: it is the repository."""
 
@@ -103,7 +106,7 @@ def comment(options: CommentOptions, place: Place) -> str:
     source = f"{MEMBER} of run {run.id}"
     report = decode_report(data, source)
     files = place.repository.changed_files(pull_request.number)
-    base = place.repository.branch_commit(pull_request.base.ref)
+    base = _base_commit(place.repository, pull_request)
     content = place.repository.file(in_folder(options.folder, _SETTINGS), base)
     judged = judged_again(
         report,
@@ -112,7 +115,10 @@ def comment(options: CommentOptions, place: Place) -> str:
         source=source,
     )
     changes = _changes(options, place, pull_request, files)
-    context = _context(event, run, pull_request, changes, place.connection)
+    context = replace(
+        _context(event, run, pull_request, changes, place.connection),
+        history_s=_history_s(place, options, judged.results.environment, judged.title),
+    )
     done = put_comment(place.repository, pull_request.number, _draft(options, judged, context, run))
     return _said(pull_request, run, done)
 
@@ -127,6 +133,27 @@ def _check(options: CommentOptions) -> None:
         raise UsageError(f"--id {options.id}: at most 40 lower-case letters, digits and hyphens")
     if options.folder and (options.folder.startswith("/") or ".." in options.folder.split("/")):
         raise UsageError(f"--project {options.folder}: a folder in the repository, with slashes")
+
+
+def _base_commit(repository: GitHubRepository, pull_request: PullRequest) -> str:
+    branch = pull_request.base.ref
+    commit = repository.branch_commit(branch)
+    if commit is None:
+        raise NothingToDoError(f"#{pull_request.number}: its base {branch} is gone")
+    return commit
+
+
+def _history_s(
+    place: Place, options: CommentOptions, environment: Environment, title: str
+) -> Mapping[str, tuple[float, ...]]:
+    """Return earlier times of the default branch, as far as some were recorded."""
+    tip = place.repository.branch_commit(options.data_branch)
+    if tip is None:
+        return {}
+    runs: list[RunRecord] = []
+    for path in recent_paths(environment, place.today):
+        runs += decode_runs(place.repository.file(path, tip) or b"", path)[0]
+    return earlier_times(runs, environment, title=title)
 
 
 def _config(content: bytes | None, commit: str, folder: str, today: dt.date) -> Config:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from perfgate.errors import InputFileError, NothingToDoError
+from perfgate.errors import GitHubError, InputFileError, NothingToDoError
 from perfgate.github.repository import GitHubRepository
 from perfgate.github.values import Artifact, WorkflowRun
 
@@ -27,6 +27,7 @@ _MOST_MEMBERS: Final = 8
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """The others need far more memory than they bring bytes."""
 _ENCRYPTED: Final = 0x1
+_GONE: Final = frozenset({404, 410})
 _NAME_LIMIT: Final = 80
 _BROKEN: Final = (
     zipfile.BadZipFile,
@@ -55,7 +56,7 @@ def download_report(repository: GitHubRepository, run: WorkflowRun, name: str) -
     if found.size_in_bytes > ARCHIVE_LIMIT_BYTES:
         problem = f"is {found.size_in_bytes:,} bytes, more than {ARCHIVE_LIMIT_BYTES:,}"
         raise InputFileError(source, "", problem)
-    archive = repository.artifact_zip(found.id, ARCHIVE_LIMIT_BYTES)
+    archive = _archive(repository, found, source)
     kind, _, digest = (found.digest or "").partition(":")
     if kind == "sha256" and digest != hashlib.sha256(archive).hexdigest():
         raise InputFileError(source, "", "is not what was uploaded: its digest differs")
@@ -96,6 +97,15 @@ def _newest(artifacts: Sequence[Artifact], run: WorkflowRun, name: str) -> Artif
         what = "has expired" if own else "is not there"
         raise NothingToDoError(f"run {run.id}: its artifact {name} {what}: nothing to comment on")
     return max(usable, key=lambda one: one.id)
+
+
+def _archive(repository: GitHubRepository, found: Artifact, source: str) -> bytes:
+    try:
+        return repository.artifact_zip(found.id, ARCHIVE_LIMIT_BYTES)
+    except GitHubError as error:
+        if error.status not in _GONE:
+            raise
+        raise NothingToDoError(f"{source}: has been removed: nothing to comment on") from error
 
 
 def _member(members: Sequence[zipfile.ZipInfo], source: str) -> zipfile.ZipInfo:

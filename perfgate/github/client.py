@@ -32,6 +32,7 @@ _GONE: Final = 404
 _SAFE: Final = frozenset({"GET", "PATCH", "DELETE"})
 """Twice is as good as once; a POST whose answer was lost may have done its work."""
 _VERSION: Final = "2022-11-28"
+_JSON: Final = "application/vnd.github+json"
 
 _T = TypeVar("_T")
 
@@ -60,7 +61,6 @@ class Client:
         self._wrote_s: float | None = None
         self._client = self._open(
             {
-                "Accept": "application/vnd.github+json",
                 "Authorization": f"Bearer {connection.token}",
                 "X-GitHub-Api-Version": _VERSION,
             }
@@ -70,16 +70,16 @@ class Client:
         """Close the connections."""
         self._client.close()
 
-    def get(self, path: str, kind: type[_T], *, permission: str) -> _T:
+    def get(self, path: str, kind: type[_T], *, permission: str, accept: str = _JSON) -> _T:
         """Return what is at a path below the API's address.
 
         Raises:
             MissingPermissionError: the token lacks the permission.
             GitHubError: there is nothing, or no answer that makes sense.
         """
-        return decoded(f"GET {path}", self._ask("GET", path, permission), kind)
+        return decoded(f"GET {path}", self._ask("GET", path, permission, accept=accept), kind)
 
-    def find(self, path: str, kind: type[_T], *, permission: str) -> _T | None:
+    def find(self, path: str, kind: type[_T], *, permission: str, accept: str = _JSON) -> _T | None:
         """Return what is at a path; None where there is nothing.
 
         Raises:
@@ -87,7 +87,7 @@ class Client:
             GitHubError: there is no answer that makes sense.
         """
         try:
-            return self.get(path, kind, permission=permission)
+            return self.get(path, kind, permission=permission, accept=accept)
         except GitHubError as error:
             if error.status != _GONE:
                 raise
@@ -171,7 +171,7 @@ class Client:
             transport=self._transport,
         )
 
-    def _ask(
+    def _ask(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         path: str,
@@ -180,11 +180,15 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, str] | None = None,
         wanted: tuple[int, ...] = (200, 201, 204),
+        accept: str = _JSON,
     ) -> Answer:
         request = f"{method} {path.partition('?')[0]}"
+        headers = {"Accept": accept}
 
         def once() -> Answer:
-            sent = self._client.build_request(method, path, params=query, json=body)
+            sent = self._client.build_request(
+                method, path, params=query, json=body, headers=headers
+            )
             return read_answer(self._client.send(sent, stream=True), request, _ANSWER_LIMIT_BYTES)
 
         answer = self._repeated(request, once, is_safe=method in _SAFE)

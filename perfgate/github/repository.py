@@ -24,6 +24,7 @@ __all__ = ["MOST_CHANGED_FILES", "GitHubRepository"]
 
 MOST_CHANGED_FILES: Final = 3000
 """GitHub lists no more of a pull request."""
+_OBJECT: Final = "application/vnd.github.object+json"
 _READ_ACTIONS: Final = "actions: read"
 _READ_CODE: Final = "contents: read"
 _READ_PULLS: Final = "pull-requests: read"
@@ -55,7 +56,8 @@ class _Compared(msgspec.Struct, frozen=True):
 
 
 class _Content(msgspec.Struct, frozen=True):
-    type: str
+    type: str = "file"
+    sha: str = ""
     encoding: str = ""
     content: str = ""
 
@@ -131,22 +133,25 @@ class GitHubRepository:
             permission=_READ_ACTIONS,
         )
 
-    def branch_commit(self, branch: str) -> str:
-        """Return the commit that a branch stands at."""
+    def branch_commit(self, branch: str) -> str | None:
+        """Return the commit that a branch stands at; None where there is no such branch."""
         path = f"{self._at}/git/ref/heads/{quote(branch, safe='/')}"
-        found = self._client.get(path, _Ref, permission=_READ_CODE)
-        if found.ref != f"refs/heads/{branch}":
+        found = self._client.find(path, _Ref, permission=_READ_CODE)
+        if found is not None and found.ref != f"refs/heads/{branch}":
             raise GitHubError(f"GET {path}", f"answers with {found.ref}")
-        return found.object.sha
+        return None if found is None else found.object.sha
 
     def file(self, path: str, commit: str) -> bytes | None:
         """Return a file as it is in a commit; None where there is none."""
         at = f"{self._at}/contents/{quote(path, safe='/')}?ref={quote(commit, safe='')}"
-        found = self._client.find(at, _Content, permission=_READ_CODE)
+        found = self._client.find(at, _Content, permission=_READ_CODE, accept=_OBJECT)
         if found is None:
             return None
-        if found.type != "file" or found.encoding != "base64":
-            raise GitHubError(f"GET {path}", f"is a {found.type} that cannot be read this way")
+        if found.type != "file":
+            raise GitHubError(f"GET {path}", f"is a {found.type}, not a file")
+        if found.encoding == "none":  # larger than 1 MB: only git's own object has the content
+            blob = f"{self._at}/git/blobs/{quote(found.sha, safe='')}"
+            found = self._client.get(blob, _Content, permission=_READ_CODE)
         try:
             return base64.b64decode(found.content)
         except binascii.Error as error:

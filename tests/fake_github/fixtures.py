@@ -18,7 +18,8 @@ def github() -> Iterator[FakeGitHub]:
 
 
 @pytest.fixture
-def scene(github: FakeGitHub, tmp_path: Path) -> Scene:
+def scene(github: FakeGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """One open pull request, #7, without a run."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     github.state.add_pull()
     return Scene(github=github, folder=tmp_path)

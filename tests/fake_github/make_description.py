@@ -21,6 +21,7 @@ OPERATIONS = {
     "/commits/{ref}/statuses": ["get"],
     "/compare/{basehead}": ["get"],
     "/contents/{path}": ["get"],
+    "/git/blobs/{file_sha}": ["get"],
     "/git/ref/{ref}": ["get"],
     "/issues/comments/{comment_id}": ["patch", "delete"],
     "/issues/{issue_number}/comments": ["get", "post"],

@@ -1,6 +1,7 @@
 """What each operation answers, from the state."""
 
 import base64
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from tests.fake_github.description import Operation, example, loaded
 from tests.fake_github.state import DATE, State, user
 
 LONGEST_COMMENT = 65_536
+LARGEST_CONTENT_BYTES = 1_000_000
 Answer = tuple[int, Any]
 
 
@@ -91,14 +93,29 @@ def _content(state: State, values: dict[str, str], given: dict[str, str]) -> Ans
     content = state.files.get((given["ref"], values["path"]))
     if content is None:
         return _not_found()
+    is_small = len(content) <= LARGEST_CONTENT_BYTES
     return 200, example(
         "content-file",
         type="file",
-        encoding="base64",
+        encoding="base64" if is_small else "none",
         size=len(content),
-        content=base64.encodebytes(content).decode(),
+        content=base64.encodebytes(content).decode() if is_small else "",
         path=values["path"],
+        sha=_sha(content),
     )
+
+
+def _blob(state: State, values: dict[str, str], _: dict[str, str]) -> Answer:
+    sha = values["file_sha"]
+    found = next((one for one in state.files.values() if _sha(one) == sha), None)
+    if found is None:
+        return _not_found()
+    content = base64.encodebytes(found).decode()
+    return 200, example("blob", sha=sha, size=len(found), encoding="base64", content=content)
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()
 
 
 def _compare(_: State, values: dict[str, str], given: dict[str, str]) -> Answer:
@@ -175,6 +192,7 @@ _ROUTES: dict[tuple[str, str], Callable[[State, dict[str, str], dict[str, str]],
     ("get", "/commits/{ref}/statuses"): _statuses,
     ("get", "/compare/{basehead}"): _compare,
     ("get", "/contents/{path}"): _content,
+    ("get", "/git/blobs/{file_sha}"): _blob,
     ("get", "/git/ref/{ref}"): _ref,
     ("patch", "/issues/comments/{comment_id}"): _changed_comment,
     ("delete", "/issues/comments/{comment_id}"): _no_comment,

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from perfgate.commands.comment import CommentOptions, Mode, Place, comment
 from perfgate.commands.compare import finished_report
 from perfgate.config import Config
 from perfgate.github.client import Client
 from perfgate.github.connection import connection_from
 from perfgate.github.repository import GitHubRepository
-from perfgate.model import Evidence, PairedSamples, ReferenceKind, Report, Revision
+from perfgate.model import Evidence, ReferenceKind, Report, Revision
 from perfgate.report.document import encode_report
+from perfgate.stats.paired import pairs_needed
 from tests.evidence import baseline, measured, pairs, results
 from tests.fake_github.description import merged
 from tests.fake_github.server import FakeGitHub
@@ -44,31 +47,27 @@ class FakeClock:
 
 def report_of(*percents: float, config: Config | None = None) -> Report:
     """Return the report of benchmarks that became slower by so much against the merge base."""
-    named = {NAME if i == 0 else f"{NAME}[{i}]": percent for i, percent in enumerate(percents)}
-    evidence = tuple(_evidence(name, percent) for name, percent in named.items())
-    found = results(*(measured(name=name) for name in named))
     settings = config or Config(root=Path("project"))
+    named = {NAME if i == 0 else f"{NAME}[{i}]": percent for i, percent in enumerate(percents)}
+    confirmed = pairs_needed(sum(map(_is_suspect, percents)), settings.false_alarms)
+    evidence = tuple(_evidence(name, percent, confirmed) for name, percent in named.items())
+    found = results(*(measured(name=name) for name in named))
     report = finished_report(evidence, found, settings)
-    return replaced(report, base=Revision(commit=BASE))
+    return msgspec.structs.replace(report, base=Revision(commit=BASE))
 
 
-def _evidence(name: str, percent: float) -> Evidence:
+def _evidence(name: str, percent: float, count: int) -> Evidence:
+    confirmed = percent if _is_suspect(percent) else None
     return Evidence(
         benchmark=name,
         suite="api",
         baseline=baseline(cpu="MOS 6502"),
-        pairs=(base_pairs(percent),),
+        pairs=(pairs(ReferenceKind.MERGE_BASE, percent, confirmed, count=count),),
     )
 
 
-def base_pairs(percent: float) -> PairedSamples:
-    return pairs(ReferenceKind.MERGE_BASE, percent, percent if abs(percent) > 1 else None)
-
-
-def replaced(report: Report, **fields: Any) -> Report:
-    import msgspec
-
-    return msgspec.structs.replace(report, **fields)
+def _is_suspect(percent: float) -> bool:
+    return abs(percent) > 1
 
 
 def zipped(report: Report) -> bytes:
@@ -94,6 +93,7 @@ OPTIONS = CommentOptions(
     id="perfgate",
     mode=Mode.ALWAYS,
     author=BOT,
+    data_branch="perfgate-data",
     folder="",
 )
 
