@@ -1,6 +1,7 @@
 """``perfgate init``: settings, a first suite and workflows; what exists is never changed."""
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ __all__ = ["InitOptions", "initialise"]
 
 _SUITE: Final = "benchmarks/test_first.py"
 _RELEASED: Final = f"perfgate=={__version__}"
-_PYTHONS: Final = ("3.12", "3.13")
+_OLDEST_MINOR: Final = 11
 _USUAL_DEFAULTS: Final = ("main", "master", "trunk")
 _ODD: Final = re.compile(r"""[\s"'$`\\]|\$\{\{""")
 _TABLE: Final = "[tool.perfgate]"
@@ -75,7 +76,7 @@ def initialise(root: Path, options: InitOptions, environ: Mapping[str, str]) -> 
         folder=folder,
         measured=f"-e . {_RELEASED}" if _is_installable(root) else _RELEASED,
         trusted=_RELEASED,
-        pythons=_PYTHONS if options.has_matrix else (),
+        pythons=_pythons(sys.version_info.minor, has_matrix=options.has_matrix),
         has_accept_command=options.has_accept_command,
     )
     for name, text in render_workflows(wanted).items():  # to the top, where GitHub looks for them
@@ -165,6 +166,12 @@ def _folder(root: Path, top: Path) -> str:
             f"{folder}: no folder that a workflow can name: a shell reads spaces, quotes and $"
         )
     return "" if folder == "." else folder
+
+
+def _pythons(minor: int, *, has_matrix: bool) -> tuple[str, ...]:
+    """Choose the version that runs here, which baselines will be of; for a matrix one more."""
+    last = max(minor, _OLDEST_MINOR + 1) if has_matrix else minor
+    return tuple(f"3.{one}" for one in range(last - 1 if has_matrix else last, last + 1))
 
 
 def _default_branch(repository: Repository | None) -> str:

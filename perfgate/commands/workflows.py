@@ -35,8 +35,8 @@ class Workflows:
     """What pip installs to measure: the project and perfgate."""
     trusted: str
     """What pip installs where the token may write: perfgate as released, nothing of the project."""
-    pythons: tuple[str, ...] = ()
-    """Versions to measure with, each in a job of its own; empty: one job does it all."""
+    pythons: tuple[str, ...]
+    """Versions to measure with; of more than one, each has a job of its own."""
     has_accept_command: bool = False
 
 
@@ -57,6 +57,7 @@ def render_workflows(wanted: Workflows) -> Mapping[str, str]:
     values = {
         "branch": _scalar(wanted.branch),
         "count": len(wanted.pythons),
+        "is_matrix": len(wanted.pythons) > 1,
         "folder": _scalar(folder) if folder else "",
         "measured": wanted.measured,
         "prefix": f"{folder}/" if folder else "",

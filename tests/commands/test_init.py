@@ -1,3 +1,5 @@
+import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -126,10 +128,18 @@ def test_what_may_write_installs_this_release_and_nothing_of_the_project(tmp_pat
         assert "uses:" not in texts[name]
 
 
+def test_it_measures_with_the_python_that_the_baselines_will_be_of(tmp_path: Path) -> None:
+    perfgate(tmp_path, "init")
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f'python-version: "{here}"\n' in (tmp_path / GATE).read_text()
+
+
 def test_a_matrix_is_written_on_demand(tmp_path: Path) -> None:
     perfgate(tmp_path, "init", "--matrix")
     text = (tmp_path / GATE).read_text()
-    assert 'python: ["3.12", "3.13"]' in text
+    (legs,) = re.findall(r"^ +python: \[(.*)\] #", text, re.MULTILINE)
+    assert f'"3.{sys.version_info.minor}"' in legs
+    assert legs.count('"') == 4
     assert "merge --expect 2 " in text
     assert "install -e ." not in text  # there is nothing that pip could install
 

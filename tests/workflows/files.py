@@ -14,12 +14,16 @@ OURS = Workflows(
     branch="main",
     measured='-e ".[load,services]"',
     trusted='"perfgate @ git+$GITHUB_SERVER_URL/$GITHUB_REPOSITORY@$GITHUB_SHA"',
-    pythons=("3.12", "3.13"),
+    pythons=("3.11", "3.13"),
     has_accept_command=True,
 )
 """What may write installs the default branch: there, GITHUB_SHA is its tip."""
 SIMPLE = Workflows(
-    branch="main", measured=f"-e . {RELEASED}", trusted=RELEASED, has_accept_command=True
+    branch="main",
+    measured=f"-e . {RELEASED}",
+    trusted=RELEASED,
+    pythons=("3.12",),
+    has_accept_command=True,
 )
 KINDS = {
     "ours": OURS,
@@ -28,10 +32,14 @@ KINDS = {
         branch="main", measured=RELEASED, trusted=RELEASED, pythons=("3.12", "3.13")
     ),
     "folder": Workflows(
-        branch="release/1.x", folder="services/api", measured=RELEASED, trusted=RELEASED
+        branch="release/1.x",
+        folder="services/api",
+        measured=RELEASED,
+        trusted=RELEASED,
+        pythons=("3.12",),
     ),
     "folder-matrix": Workflows(
-        branch="on", folder="0", measured=RELEASED, trusted=RELEASED, pythons=("3.14",)
+        branch="on", folder="0", measured=RELEASED, trusted=RELEASED, pythons=("3.13", "3.14")
     ),
 }
 
