@@ -125,7 +125,7 @@ def test_what_may_write_installs_this_release_and_nothing_of_the_project(tmp_pat
     assert f"- run: python -m pip install -e . {release}\n" in texts["perfgate.yml"]
     for name in ("perfgate-comment.yml", "perfgate-accept.yml"):
         assert f"pip\" install {release}'" in texts[name]
-        assert "uses:" not in texts[name]
+        assert "- uses:" not in texts[name]
 
 
 def test_it_measures_with_the_python_that_the_baselines_will_be_of(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from perfgate.baselines.store import BaselineFile, write_baselines
+from perfgate.model import Baseline
 from tests.fake_github.fixtures import github, scene
 from tests.git_repository import GitRepository
-from tests.scenarios.project import LOOPS, Project
+from tests.scenarios.project import HERE, LOOPS, Project
 from tests.workflows.language import PROGRAM, Language
 
 __all__ = ["github", "scene"]
@@ -18,7 +20,15 @@ TEXT = """
 def test_join(benchmark):
     assert benchmark("".join, ["ab"] * 1000)
 """
-"""A suite without a baseline."""
+TEXT_BASELINE = BaselineFile(
+    environment=HERE.key,
+    suite="text",
+    baselines={
+        "benchmarks/test_text.py::test_join": Baseline(
+            low_s=5e-6, median_s=5e-6, spread=0.02, processes=5, cpu=HERE.cpu_model, reason="first"
+        )
+    },
+)
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +56,9 @@ class Shop:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("server")
-    project = Project.create(folder / "octo" / "shop")
+    project = Project.create(folder / "octo" / "shop", settings="pairs = 8\nrounds = 12\n")
     project.write("benchmarks/test_text.py", TEXT)
+    write_baselines(project.root / "baselines", TEXT_BASELINE)
     project.commit("measure texts, too")
     git = project.repository.git
     git("config", "uploadpack.allowAnySHA1InWant", "true")
