@@ -83,9 +83,8 @@ def workflows(session: nox.Session) -> None:
     with session.chdir("tests/workflows"):
         session.run("npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", external=True)
         session.run("npm", "run", "--silent", "build", external=True)
-    session.run(
-        "python", "-m", "pytest", "-q", "-m", "workflows", "tests/workflows", *session.posargs
-    )
+    command = ("python", "-m", "pytest", "-q", "-n2", "-m", "workflows", "tests/workflows")
+    session.run(*command, *session.posargs)
 
 
 @nox.session

@@ -55,8 +55,10 @@ function evaluate({ expression, contexts, status }) {
   return { value: JSON.parse(JSON.stringify(result, data.replacer)), text: result.coerceString() };
 }
 
-async function diagnose({ uri, text }) {
-  const found = await validate(TextDocument.create(uri, "yaml", 1, text));
+let asked = 0;
+async function diagnose({ name, text }) {
+  asked += 1; // the service remembers what it has parsed by its address, whatever the text is by now
+  const found = await validate(TextDocument.create(`file:///${asked}/${name}`, "yaml", 1, text));
   return { problems: found.map((one) => `${one.range.start.line + 1}: ${one.message}`) };
 }
 

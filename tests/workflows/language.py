@@ -36,7 +36,7 @@ class Language:
 
     def problems(self, name: str, text: str) -> list[str]:
         """Return what GitHub's editor would underline."""
-        answer = self._ask("diagnose", uri=f"file:///{name}", text=text)
+        answer = self._ask("diagnose", name=name, text=text)
         found: list[str] = answer["problems"]
         return found
 
