@@ -97,6 +97,7 @@ class Runner:
     origin: GitRepository
     """What is checked out, and where GITHUB_SERVER_URL leads for git."""
     environ: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     def is_started(self, workflow: Any, event: Event) -> bool:
         """Say whether a workflow listens to an event; patterns are compared as plain names."""
@@ -118,7 +119,7 @@ class Runner:
         """Run the jobs, one after another in the order of the file."""
         assert self.is_started(workflow, event)
         artifacts: dict[str, bytes] = {}
-        contexts = {"github": self._github(event)}
+        contexts = {"github": self._github(event), "inputs": self.inputs}
         jobs: dict[str, Job] = {}
         results: dict[str, str] = {}
         for name, job in workflow["jobs"].items():

@@ -1,6 +1,7 @@
 """The gate's workflow on every event, with the real perfgate measuring."""
 
 import io
+import textwrap
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.fake_github.description import merged
 from tests.git_repository import GitRepository
 from tests.workflows import events
 from tests.workflows.conftest import Shop
-from tests.workflows.files import GATE, KINDS
+from tests.workflows.files import GATE, KINDS, ROOT
 from tests.workflows.language import Language
 from tests.workflows.runner import Event, Run, Runner
 
@@ -226,6 +227,35 @@ def test_pull_request_target_is_refused_by_the_command_line(
     gate = runner.run(edited, event).jobs["gate"]
     assert gate.steps[3].status == 2
     assert "pull_request_target runs other people's code" in gate.log
+
+
+# --- the action --------------------------------------------------------------------------------
+
+
+def test_the_action_is_the_same_gate(language: Language, shop: Shop, folder: Path) -> None:
+    steps = (ROOT / "action.yml").read_text().partition("  steps:\n")[2].partition("branding:")[0]
+    checkout = render_workflows(KINDS["simple"])[GATE].partition("    steps:\n")[2]
+    text = f"""
+on: pull_request
+jobs:
+  gate:
+    runs-on: ubuntu-24.04
+    steps:
+{textwrap.indent(textwrap.dedent(checkout.partition("      - uses: actions/setup")[0]), "    ")}
+{steps}
+"""
+    runner = Runner(
+        language=language,
+        folder=folder,
+        origin=shop.repository,
+        environ={"GITHUB_ACTION_PATH": "/actions/perfgate"},
+        inputs={"project": "."},
+    )
+    run = runner.run(language.parse(GATE, text), events.pull_request(shop, "equal"))
+    gate = run.jobs["gate"]
+    assert gate.result == "success", gate.log
+    assert gate.installed == ("install", "/actions/perfgate")
+    assert verdicts(run) == [Verdict.PASSED, Verdict.PASSED]
 
 
 # --- matrix ------------------------------------------------------------------------------------
