@@ -24,8 +24,10 @@ from tests.command_line import (
 )
 
 COMMANDS = (
+    "accept-comment",
     "calibrate",
     "check",
+    "comment",
     "compare",
     "init",
     "merge",
