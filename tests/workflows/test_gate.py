@@ -236,7 +236,8 @@ def test_the_action_is_the_same_gate(language: Language, shop: Shop, folder: Pat
     steps = (ROOT / "action.yml").read_text().partition("  steps:\n")[2].partition("branding:")[0]
     checkout = render_workflows(KINDS["simple"])[GATE].partition("    steps:\n")[2]
     text = f"""
-on: pull_request
+on:
+  pull_request:
 jobs:
   gate:
     runs-on: ubuntu-24.04
