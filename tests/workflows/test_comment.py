@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from perfgate.commands.merge import merge_reports
 from perfgate.commands.workflows import render_workflows
 from tests.fake_github.description import merged
 from tests.fake_github.scenes import Scene, event_of, payload, report_of, zipped
@@ -233,6 +235,24 @@ def test_a_failing_check_of_a_real_pull_request_becomes_one_comment(
     (body,) = scene.bodies
     assert "regressed" in body.splitlines()[1]
     assert "test_total" in body
+
+
+def test_a_matrix_of_two_pythons_gets_one_comment(
+    language: Language, workflow: Any, scene: Scene, folder: Path
+) -> None:
+    legs = []
+    for python, percent in (("3.12.4", 40.0), ("3.13.1", 0.0)):
+        report = report_of(percent)
+        environment = msgspec.structs.replace(report.results.environment, python=python)
+        results = msgspec.structs.replace(report.results, environment=environment)
+        legs.append((python, msgspec.structs.replace(report, results=results)))
+    run = scene.github.state.add_run()
+    scene.github.state.add_artifact(run, zipped(merge_reports(legs)))
+    job = commented(language, workflow, scene, folder, run)
+    assert job.result == "success", job.log
+    (body,) = scene.bodies
+    assert "1 of 2 benchmarks regressed" in body
+    assert "cpython-3.13" in body
 
 
 # --- acceptance --------------------------------------------------------------------------------
