@@ -63,7 +63,7 @@ def initialise(root: Path, options: InitOptions, environ: Mapping[str, str]) -> 
         ConfigError: pyproject.toml cannot be read, so that nothing can be added to it.
         UsageError: a file cannot be written.
     """
-    repository = open_repository(root, environ)
+    repository = _repository(root, environ)
     top = repository.top_level if repository is not None else root
     folder = _folder(root, top)
     yield _settings(root / "pyproject.toml")
@@ -157,6 +157,14 @@ def _create(path: Path, content: bytes, name: str) -> str:
 
 
 # --- workflows ---------------------------------------------------------------------------------
+
+
+def _repository(root: Path, environ: Mapping[str, str]) -> Repository | None:
+    """Open the repository that a project is part of, and not one that ignores its folder."""
+    repository = open_repository(root, environ)
+    if repository is None or repository.line("check-ignore", "--", str(root.resolve())) is not None:
+        return None
+    return repository
 
 
 def _folder(root: Path, top: Path) -> str:

@@ -157,6 +157,15 @@ def test_a_project_in_a_folder_gets_its_workflows_where_github_looks(tmp_path: P
     assert 'comment --project "services/api"\'\n' in comment
 
 
+def test_a_repository_that_ignores_the_folder_is_left_alone(tmp_path: Path) -> None:
+    repository = GitRepository.create(tmp_path / "repository")
+    repository.write(".gitignore", "build/\n")
+    repository.write("build/project/README.md")
+    assert perfgate(repository.path / "build" / "project", "init").status == 0
+    assert (repository.path / "build" / "project" / GATE).is_file()
+    assert not (repository.path / GATE).exists()
+
+
 @pytest.mark.parametrize("folder", ["a b", "it's", "$(id)", "${{ x }}"])
 def test_a_folder_that_a_shell_would_read_is_refused_before_anything_is_written(
     tmp_path: Path, folder: str
