@@ -162,9 +162,12 @@ def _create(path: Path, content: bytes, name: str) -> str:
 def _repository(root: Path, environ: Mapping[str, str]) -> Repository | None:
     """Open the repository that a project is part of, and not one that ignores its folder."""
     repository = open_repository(root, environ)
-    if repository is None or repository.line("check-ignore", "--", str(root.resolve())) is not None:
-        return None
-    return repository
+    if repository is None or root.resolve() == repository.top_level.resolve():
+        return repository
+    options = ("--others", "--ignored", "--exclude-standard", "--directory")
+    ignored = repository.line("ls-files", *options, "--", str(root.resolve())) or ""
+    folder = f"{root.resolve().relative_to(repository.top_level.resolve()).as_posix()}/"
+    return None if folder.startswith(tuple(ignored.splitlines())) else repository
 
 
 def _folder(root: Path, top: Path) -> str:
