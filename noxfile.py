@@ -85,6 +85,18 @@ def scenarios(session: nox.Session) -> None:
 
 
 @nox.session
+def workflows(session: nox.Session) -> None:
+    """Run the workflows on GitHub's own parser, with the real gate; takes Node and npm."""
+    groups = nox.project.dependency_groups(PYPROJECT, "test", "workflows")
+    session.install("-e", ".", *groups)
+    with session.chdir("tests/workflows"):
+        session.run("npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", external=True)
+        session.run("npm", "run", "--silent", "build", external=True)
+    command = ("python", "-m", "pytest", "-q", "-n2", "-m", "workflows", "tests/workflows")
+    session.run(*command, *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel, install it alone, and use it on a project that it writes itself."""
     dist = Path(session.create_tmp()) / "dist"

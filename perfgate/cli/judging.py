@@ -134,11 +134,14 @@ def merge(shared: Shared, /, sources: tuple[Path, ...], output: str, expect: int
 
 
 @click.command()
+@click.option("--matrix", is_flag=True, help="Measure with several Pythons, to one check.")
+@click.option("--accept", is_flag=True, help="Let maintainers write `/perfgate accept SHA REASON`.")
 @everywhere
-def init() -> int:
-    """Write settings, a first suite and a workflow; whatever exists stays as it is."""
-    from perfgate.commands.init import initialise
+def init(*, matrix: bool, accept: bool) -> int:
+    """Write settings, a first suite and workflows; whatever exists stays as it is."""
+    from perfgate.commands.init import InitOptions, initialise
 
-    for line in initialise(Path.cwd()):
+    options = InitOptions(has_matrix=matrix, has_accept_command=accept)
+    for line in initialise(Path.cwd(), options, os.environ):
         print(line)
     return 0

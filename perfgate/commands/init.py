@@ -1,20 +1,29 @@
-"""``perfgate init``: settings, a first suite and a workflow; what exists is never changed."""
+"""``perfgate init``: settings, a first suite and workflows; what exists is never changed."""
 
+import re
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from perfgate import __version__
 from perfgate.commands.output import write_file
+from perfgate.commands.workflows import Workflows, render_workflows
 from perfgate.errors import ConfigError, UsageError
+from perfgate.git import Repository, open_repository
 
-__all__ = ["initialise"]
+__all__ = ["InitOptions", "initialise"]
 
 _SUITE: Final = "benchmarks/test_first.py"
-_WORKFLOW: Final = ".github/workflows/perfgate.yml"
+_RELEASED: Final = f"perfgate=={__version__}"
+_OLDEST_MINOR: Final = 11
+_USUAL_DEFAULTS: Final = ("main", "master", "trunk")
+_ODD: Final = re.compile(r"""[\s"'$`\\]|\$\{\{""")
 _TABLE: Final = "[tool.perfgate]"
 _IGNORED: Final = ".perfgate/"
 _NO_PACKAGES: Final = ("benchmarks", "docs", "examples", "test", "tests", "tools")
@@ -37,19 +46,41 @@ class _Packaging(msgspec.Struct, frozen=True):
     tool: _Tool = msgspec.field(default_factory=_Tool)
 
 
-def initialise(root: Path) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitOptions:
+    """What the command line asks for."""
+
+    has_matrix: bool = False
+    """Measure with several versions of Python, each in a job of its own."""
+    has_accept_command: bool = False
+    """Take ``/perfgate accept`` below a pull request for an approval."""
+
+
+def initialise(root: Path, options: InitOptions, environ: Mapping[str, str]) -> Iterator[str]:
     """Write what is missing into a project; yield a line for each file.
 
     Raises:
         ConfigError: pyproject.toml cannot be read, so that nothing can be added to it.
         UsageError: a file cannot be written.
     """
+    repository = _repository(root, environ)
+    top = repository.top_level if repository is not None else root
+    folder = _folder(root, top)
     yield _settings(root / "pyproject.toml")
     if any((root / "benchmarks").glob("*.py")):
         yield "benchmarks: has suites already"
     else:
-        yield _create(root / _SUITE, "first_suite.py.txt", _SUITE)
-    yield _create(root / _WORKFLOW, "perfgate.yml.txt", _WORKFLOW)
+        yield _create(root / _SUITE, _template("first_suite.py.txt"), _SUITE)
+    wanted = Workflows(
+        branch=_default_branch(repository),
+        folder=folder,
+        measured=f"-e . {_RELEASED}" if _is_installable(root) else _RELEASED,
+        trusted=_RELEASED,
+        pythons=_pythons(sys.version_info.minor, has_matrix=options.has_matrix),
+        has_accept_command=options.has_accept_command,
+    )
+    for name, text in render_workflows(wanted).items():  # to the top, where GitHub looks for them
+        yield _create(top / name, text.encode(), name)
     yield _ignore(root / ".gitignore")
     yield from _packaging(root)
     yield 'next: perfgate update-baselines --reason "first numbers", and commit what it wrote'
@@ -118,11 +149,60 @@ def _packaging(root: Path) -> Iterator[str]:
     yield f"{path.name}: setuptools would take baselines/ for a package; add {advice}"
 
 
-def _create(path: Path, template: str, name: str) -> str:
+def _create(path: Path, content: bytes, name: str) -> str:
     if path.exists():
         return f"{name}: exists already"
-    write_file(path, _template(template))
+    write_file(path, content)
     return f"{name}: written"
+
+
+# --- workflows ---------------------------------------------------------------------------------
+
+
+def _repository(root: Path, environ: Mapping[str, str]) -> Repository | None:
+    """Open the repository that a project is part of, and not one that ignores its folder."""
+    repository = open_repository(root, environ)
+    if repository is None or root.resolve() == repository.top_level.resolve():
+        return repository
+    options = ("--others", "--ignored", "--exclude-standard", "--directory")
+    ignored = repository.line("ls-files", *options, "--", str(root.resolve())) or ""
+    folder = f"{root.resolve().relative_to(repository.top_level.resolve()).as_posix()}/"
+    return None if folder.startswith(tuple(ignored.splitlines())) else repository
+
+
+def _folder(root: Path, top: Path) -> str:
+    folder = root.resolve().relative_to(top.resolve()).as_posix()
+    if _ODD.search(folder):
+        raise UsageError(
+            f"{folder}: no folder that a workflow can name: a shell reads spaces, quotes and $"
+        )
+    return "" if folder == "." else folder
+
+
+def _pythons(minor: int, *, has_matrix: bool) -> tuple[str, ...]:
+    """Choose the version that runs here, which baselines will be of; for a matrix one more."""
+    last = max(minor, _OLDEST_MINOR + 1) if has_matrix else minor
+    return tuple(f"3.{one}" for one in range(last - 1 if has_matrix else last, last + 1))
+
+
+def _default_branch(repository: Repository | None) -> str:
+    """Say what the remote calls its default branch, else a usual one, else the one that is here."""
+    if repository is None:
+        return _USUAL_DEFAULTS[0]
+    remote = repository.remote()
+    head = f"refs/remotes/{remote}/HEAD"
+    target = repository.line("symbolic-ref", "--quiet", head) if remote else None
+    if target is not None:
+        return target.removeprefix(head.removesuffix("HEAD"))
+    usual = [name for name in _USUAL_DEFAULTS if repository.commit(f"refs/heads/{name}")]
+    return usual[0] if usual else repository.branch() or _USUAL_DEFAULTS[0]
+
+
+def _is_installable(root: Path) -> bool:
+    path = root / "pyproject.toml"
+    settings = _parsed(path, _content(path))
+    is_described = "project" in settings or "build-system" in settings
+    return is_described or (root / "setup.py").exists()
 
 
 def _content(path: Path) -> bytes:

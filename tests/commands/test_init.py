@@ -1,11 +1,16 @@
+import re
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from perfgate import __version__
 from tests.command_line import files_in, perfgate
+from tests.git_repository import GitRepository
 
 WRITTEN = [
+    ".github/workflows/perfgate-comment.yml",
     ".github/workflows/perfgate.yml",
     ".gitignore",
     "benchmarks/test_first.py",
@@ -13,7 +18,7 @@ WRITTEN = [
 ]
 
 
-def test_an_empty_folder_gets_settings_a_suite_and_a_workflow(tmp_path: Path) -> None:
+def test_an_empty_folder_gets_settings_a_suite_and_workflows(tmp_path: Path) -> None:
     done = perfgate(tmp_path, "init")
     assert (done.status, done.err) == (0, "")
     assert sorted(files_in(tmp_path)) == WRITTEN
@@ -42,6 +47,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
 def test_what_exists_keeps_every_byte(tmp_path: Path, settings: bytes) -> None:
     files = {
         ".github/workflows/perfgate.yml": b"mine\r\n",
+        ".github/workflows/perfgate-comment.yml": b"",
         "benchmarks/bench_mine.py": b"# mine",
         ".gitignore": b"build/\n.perfgate/",
         "pyproject.toml": settings,
@@ -103,6 +109,103 @@ def test_a_link_stays_a_link_and_a_mode_stays(tmp_path: Path) -> None:
     assert (tmp_path / "pyproject.toml").is_symlink()
     assert "tool" in tomllib.loads((tmp_path / "real.toml").read_text())
     assert (tmp_path / "real.toml").stat().st_mode & 0o777 == 0o640
+
+
+# --- workflows ---------------------------------------------------------------------------------
+
+GATE = ".github/workflows/perfgate.yml"
+
+
+def test_what_may_write_installs_this_release_and_nothing_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").touch()
+    perfgate(tmp_path, "init", "--accept")
+    texts = {file.name: file.read_text() for file in (tmp_path / ".github/workflows").iterdir()}
+    release = f"perfgate=={__version__}"
+    assert sorted(texts) == ["perfgate-accept.yml", "perfgate-comment.yml", "perfgate.yml"]
+    assert f"- run: python -m pip install -e . {release}\n" in texts["perfgate.yml"]
+    for name in ("perfgate-comment.yml", "perfgate-accept.yml"):
+        assert f"pip\" install {release}'" in texts[name]
+        assert "- uses:" not in texts[name]
+
+
+def test_it_measures_with_the_python_that_the_baselines_will_be_of(tmp_path: Path) -> None:
+    perfgate(tmp_path, "init")
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f'python-version: "{here}"\n' in (tmp_path / GATE).read_text()
+
+
+def test_a_matrix_is_written_on_demand(tmp_path: Path) -> None:
+    perfgate(tmp_path, "init", "--matrix")
+    text = (tmp_path / GATE).read_text()
+    (legs,) = re.findall(r"^ +python: \[(.*)\] #", text, re.MULTILINE)
+    assert f'"3.{sys.version_info.minor}"' in legs
+    assert legs.count('"') == 4
+    assert "merge --expect 2 " in text
+    assert "install -e ." not in text  # there is nothing that pip could install
+
+
+def test_a_project_in_a_folder_gets_its_workflows_where_github_looks(tmp_path: Path) -> None:
+    repository = GitRepository.create(tmp_path / "repository")
+    repository.write("services/api/pyproject.toml")
+    done = perfgate(repository.path / "services" / "api", "init")
+    assert done.status == 0
+    assert f"{GATE}: written\n" in done.out
+    text = (repository.path / GATE).read_text()
+    assert "working-directory: services/api\n" in text
+    assert "path: services/api/.perfgate/report.json\n" in text
+    comment = (repository.path / ".github/workflows/perfgate-comment.yml").read_text()
+    assert 'comment --project "services/api"\'\n' in comment
+
+
+def test_a_repository_that_ignores_the_folder_is_left_alone(tmp_path: Path) -> None:
+    repository = GitRepository.create(tmp_path / "repository")
+    repository.write(".gitignore", "build/\n")
+    repository.write("build/project/README.md")
+    assert perfgate(repository.path / "build" / "project", "init").status == 0
+    assert (repository.path / "build" / "project" / GATE).is_file()
+    assert not (repository.path / GATE).exists()
+
+
+@pytest.mark.parametrize("folder", ["a b", "it's", "$(id)", "${{ x }}"])
+def test_a_folder_that_a_shell_would_read_is_refused_before_anything_is_written(
+    tmp_path: Path, folder: str
+) -> None:
+    repository = GitRepository.create(tmp_path / "repository")
+    (repository.path / folder).mkdir()
+    done = perfgate(repository.path / folder, "init")
+    assert (done.status, done.out) == (2, "")
+    assert f"{folder}: no folder that a workflow can name" in done.err
+    assert files_in(repository.path / folder) == {}
+
+
+def test_the_default_branch_is_that_of_the_remote(tmp_path: Path) -> None:
+    source = GitRepository.create(tmp_path / "source")
+    source.git("checkout", "--quiet", "-b", "release/1.x")
+    source.commit(readme="text")
+    clone = source.clone(tmp_path / "clone")
+    clone.git("checkout", "--quiet", "-b", "feature")
+    perfgate(clone.path, "init")
+    assert "    branches: [release/1.x]\n" in (clone.path / GATE).read_text()
+
+
+@pytest.mark.parametrize(
+    ("branches", "expected"),
+    [
+        pytest.param(["main", "feature"], "main", id="usual"),
+        pytest.param(["feature", "master"], "master", id="also-usual"),
+        pytest.param(["develop"], "develop", id="only-one"),
+        pytest.param(["on"], '"on"', id="not-a-word-of-yaml"),
+    ],
+)
+def test_without_a_remote_the_default_branch_is_a_usual_one_else_the_one_that_is_here(
+    tmp_path: Path, branches: list[str], expected: str
+) -> None:
+    repository = GitRepository.create(tmp_path / "repository")
+    for branch in branches:
+        repository.git("checkout", "--quiet", "-B", branch)
+        repository.commit(readme=branch)
+    perfgate(repository.path, "init")
+    assert f"    branches: [{expected}]\n" in (repository.path / GATE).read_text()
 
 
 # --- packaging ---------------------------------------------------------------------------------
