@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
@@ -65,7 +65,7 @@ def initialise(root: Path, options: InitOptions, environ: Mapping[str, str]) -> 
     """
     repository = _repository(root, environ)
     top = repository.top_level if repository is not None else root
-    folder = _folder(root, top)
+    folder = _folder(repository)
     yield _settings(root / "pyproject.toml")
     if any((root / "benchmarks").glob("*.py")):
         yield "benchmarks: has suites already"
@@ -162,21 +162,26 @@ def _create(path: Path, content: bytes, name: str) -> str:
 def _repository(root: Path, environ: Mapping[str, str]) -> Repository | None:
     """Open the repository that a project is part of, and not one that ignores its folder."""
     repository = open_repository(root, environ)
-    if repository is None or root.resolve() == repository.top_level.resolve():
+    if repository is None or repository.prefix == PurePosixPath():
         return repository
-    options = ("--others", "--ignored", "--exclude-standard", "--directory")
-    ignored = repository.line("ls-files", *options, "--", str(root.resolve())) or ""
-    folder = f"{root.resolve().relative_to(repository.top_level.resolve()).as_posix()}/"
-    return None if folder.startswith(tuple(ignored.splitlines())) else repository
+    # check-ignore refuses literal paths, and ls-files to be started in a folder that is ignored.
+    query = ("ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "--")
+    path = repository.prefix.as_posix()
+    ignored = repository.line("-C", str(repository.top_level), *query, path) or ""
+    is_ignored = f"{path}/".startswith(tuple(ignored.splitlines()))
+    return None if is_ignored else repository
 
 
-def _folder(root: Path, top: Path) -> str:
-    folder = root.resolve().relative_to(top.resolve()).as_posix()
+def _folder(repository: Repository | None) -> str:
+    """Return the way from the repository's top to the project; empty where there is none."""
+    if repository is None or repository.prefix == PurePosixPath():
+        return ""
+    folder = repository.prefix.as_posix()
     if _ODD.search(folder):
         raise UsageError(
             f"{folder}: no folder that a workflow can name: a shell reads spaces, quotes and $"
         )
-    return "" if folder == "." else folder
+    return folder
 
 
 def _pythons(minor: int, *, has_matrix: bool) -> tuple[str, ...]:
