@@ -84,30 +84,11 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
         case Reason.WITHIN_FLOOR:
             return (f"The difference is below the floor of {format_seconds(judgement.floor_s)}.",)
         case Reason.SLOWER:
-            return join(
-                [
-                    ("Slower than ", *_against(judgement), f"; the threshold is {allowed}."),
-                    *_others(judgement),
-                ]
-            )
+            return _slower(judgement, f"; the threshold is {allowed}.")
         case Reason.SLOWER_IN_SUM:
-            return join(
-                [
-                    (
-                        "Slower than ",
-                        *_against(judgement),
-                        f"; the threshold is {allowed}, and this change adds to it.",
-                    ),
-                    *_others(judgement),
-                ]
-            )
+            return _slower(judgement, f"; the threshold is {allowed}, and this change adds to it.")
         case Reason.DRIFTED_BEFORE:
-            return join(
-                [
-                    ("Slower than ", *_against(judgement), ", but not through this change."),
-                    *_others(judgement),
-                ]
-            )
+            return _slower(judgement, ", but not through this change.")
         case Reason.FASTER:
             return (
                 "Faster than ",
@@ -153,6 +134,11 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
             return ("Measuring it would mislead: ", _message(judgement), ".")
         case _:
             assert_never(judgement.reason)
+
+
+def _slower(judgement: Judgement, rest: str) -> Sentence:
+    """Name what it is slower than, then how it stands to every other reference."""
+    return join([("Slower than ", *_against(judgement), rest), *_others(judgement)])
 
 
 def _message(judgement: Judgement) -> Quoted:
