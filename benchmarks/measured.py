@@ -36,15 +36,19 @@ class Measure:
         """Benchmark a function; return what it returned last."""
         results: list[_T] = []
         succeeded = failed = 0
+        last: ServiceError | None = None
 
         def counted() -> None:
-            nonlocal succeeded, failed
+            nonlocal succeeded, failed, last
             try:
                 results[:] = [operation()]
                 succeeded += 1
-            except ServiceError:
+            except ServiceError as error:
                 failed += 1
+                last = error
 
         self._benchmark(counted)
+        if last is not None and not succeeded:
+            raise last
         self._benchmark.extra_info["success_rate"] = succeeded / (succeeded + failed)
         return results[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from benchmarks.accuracy.evaluate import table
+from benchmarks.accuracy.evaluate import UNCHANGED, table
 from benchmarks.accuracy.gates import run_gates
 from benchmarks.accuracy.record import Workshop, checked_out, environment, neighbours, record
 from benchmarks.accuracy.subjects import SUBJECTS
@@ -97,11 +97,15 @@ def gates_command(runs: int, **options: Any) -> None:
 
 
 @main.command("table")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--seed", default=1)
 def table_command(file: Path, seed: int) -> None:
-    """Print what a recording says of each rule."""
-    for line in table(json.loads(file.read_text(encoding="utf-8")), seed):
+    """Print what a recording says of each rule; it must hold unchanged code at least."""
+    recorded = json.loads(file.read_text(encoding="utf-8"))
+    missing = [key for key in UNCHANGED if key not in recorded.get("pairs", {})]
+    if missing:
+        raise click.UsageError(f"{file}: the recording broke off before pairs of: {missing[0]}")
+    for line in table(recorded, seed):
         click.echo(line)
 
 

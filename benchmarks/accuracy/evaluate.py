@@ -13,7 +13,10 @@ from perfgate.model import Benchmark, ProcessRun, Verdict
 from perfgate.stats.proportions import Proportion
 from perfgate.units import format_ratio
 
-__all__ = ["table"]
+__all__ = ["UNCHANGED", "table"]
+
+UNCHANGED: Final = ("same", "unrelated edit")
+"""What every recording begins with."""
 
 _TRIALS: Final = 1000
 _FOUND: Final = frozenset({Verdict.REGRESSED})
@@ -50,7 +53,7 @@ def _own(
 ) -> Iterator[str]:
     pairs = recorded["pairs"]
     config = Config(root=Path())
-    quiet = [_verdicts(pairs[key], config, rng) for key in ("same", "unrelated edit")]
+    quiet = [_verdicts(pairs[key], config, rng) for key in UNCHANGED]
     slower = [_slowed(pairs["same"], pairs[key], config, rng) for key in slowdowns]
     for name, counted in (("red", _FOUND), ("red or undecided", _STOPPED)):
         cells = [_share(Proportion.of(bool(v & counted) for v in runs)) for runs in quiet]

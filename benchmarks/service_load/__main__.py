@@ -7,26 +7,37 @@ from pathlib import Path
 import click
 
 from benchmarks.service_load.performance import PerformanceBenchmark
+from perfgate.commands.output import write_file
+from perfgate.errors import UsageError
 from perfgate.testing.verdict import LoadVerdict
 
-_STATUS = {LoadVerdict.PASSED: 0, LoadVerdict.FAILED: 1, LoadVerdict.INCONCLUSIVE: 2}
+_STATUS = {LoadVerdict.PASSED: 0, LoadVerdict.FAILED: 1, LoadVerdict.INCONCLUSIVE: 3}
+_FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--scale", default=1.0, help="Multiplies how many operations are measured.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="File for all numbers.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="File for the table.")
+@click.option(
+    "--scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    help="Multiplies how many operations are measured.",
+)
+@click.option("--json", "json_file", type=_FILE, help="File for all numbers.")
+@click.option("--markdown", type=_FILE, help="File for the table.")
 def main(scale: float, json_file: Path | None, markdown: Path | None) -> None:
-    """Measure all services; exit with 1 if a target is missed, 2 if nobody can say."""
+    """Measure all services; exit with 1 if a target is missed, 3 if nobody can say."""
     benchmark = PerformanceBenchmark(
         scale=scale, say=lambda text: click.echo(f"measuring {text}", err=True)
     )
     report = asyncio.run(benchmark.run())
     click.echo(report.as_text(), nl=False)
-    if json_file is not None:
-        json_file.write_text(report.as_json(), encoding="utf-8")
-    if markdown is not None:
-        markdown.write_text(report.as_markdown(), encoding="utf-8")
+    try:
+        if json_file is not None:
+            write_file(json_file, report.as_json().encode())
+        if markdown is not None:
+            write_file(markdown, report.as_markdown().encode())
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
     sys.exit(_STATUS[report.verdict])
 
 

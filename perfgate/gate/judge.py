@@ -38,7 +38,7 @@ __all__ = ["judge"]
 _REACH: Final = 0.9
 """Share of the threshold that the interval of a slowdown must reach. Drawn from recorded pairs, 5 %
 with a threshold of 5 % is found in 96.8 % and 93.6 % (quiet, noisy), with 1.0 in 95.7 % and 92.3 %;
-3 % goes red in 16 % and 12 %, with 0.8 in 36 % and 28 %."""
+3 % goes red in 16 % and 12 %, with 0.8 in 36 % and 28 % (all with an EFFECT_CUT of 0.5)."""
 _SHARE_CUT: Final = 0.2
 """Share of the threshold that a change must add itself to be red for the sum of several. Ten
 changes of 2 % under a threshold of 5 % lie at 0.4; code that merely moved in memory lies below."""

@@ -89,14 +89,11 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
         case Reason.WITHIN_FLOOR:
             return [(f"The difference is below the floor of {format_seconds(judgement.floor_s)}.",)]
         case Reason.SLOWER:
-            rule = f"; the threshold is {allowed}."
-            return [("Slower than ", *_against(judgement), rule), *_others(judgement)]
+            return _slower(judgement, f"; the threshold is {allowed}.")
         case Reason.SLOWER_IN_SUM:
-            rule = f"; the threshold is {allowed}, and this change adds to it."
-            return [("Slower than ", *_against(judgement), rule), *_others(judgement)]
+            return _slower(judgement, f"; the threshold is {allowed}, and this change adds to it.")
         case Reason.DRIFTED_BEFORE:
-            rule = ", but not through this change."
-            return [("Slower than ", *_against(judgement), rule), *_others(judgement)]
+            return _slower(judgement, ", but not through this change.")
         case Reason.FASTER:
             rule = ". A slowdown could now hide under the old time."
             return [("Faster than ", *_against(judgement), rule)]
@@ -131,6 +128,11 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
             return [("Measuring it would mislead: ", _message(judgement), ".")]
         case _:
             assert_never(judgement.reason)
+
+
+def _slower(judgement: Judgement, rest: str) -> list[Sentence]:
+    """Name what it is slower than, then how it stands to every other reference."""
+    return [("Slower than ", *_against(judgement), rest), *_others(judgement)]
 
 
 def _message(judgement: Judgement) -> Quoted:

@@ -11,7 +11,7 @@ stamina sleeps on the real clock, without a seam for another. Its test mode
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import stamina
 
@@ -85,20 +85,15 @@ class Resilience:
         )
         retry = settings.retry
         # The time-out is kept here: stamina's would let a wait end beyond it.
-        self._retry = stamina.RetryingCaller(
-            attempts=retry.attempts,
-            timeout=None,
-            wait_initial=retry.first_wait_s,
-            wait_max=retry.max_wait_s,
-            wait_jitter=retry.jitter_s,
-        )
-        self._retry_async = stamina.AsyncRetryingCaller(
-            attempts=retry.attempts,
-            timeout=None,
-            wait_initial=retry.first_wait_s,
-            wait_max=retry.max_wait_s,
-            wait_jitter=retry.jitter_s,
-        )
+        retries: dict[str, Any] = {
+            "attempts": retry.attempts,
+            "timeout": None,
+            "wait_initial": retry.first_wait_s,
+            "wait_max": retry.max_wait_s,
+            "wait_jitter": retry.jitter_s,
+        }
+        self._retry = stamina.RetryingCaller(**retries)
+        self._retry_async = stamina.AsyncRetryingCaller(**retries)
 
     def pause(self, seconds: float) -> None:
         """Let no call through for so long, because the server wants it."""

@@ -6,7 +6,6 @@ from typing import Generic, Self, TypeVar
 import httpx
 import requests.adapters
 
-from perfgate.services.breaker import BreakerState
 from perfgate.services.clock import Clock, SystemClock
 from perfgate.services.errors import RateLimitError, ServiceError
 from perfgate.services.resilience import Resilience, ResilienceSettings
@@ -34,10 +33,6 @@ class BaseService(Generic[_TransportT]):
     def is_initialized(self) -> bool:
         """Whether it can be called."""
         return self._transport is not None
-
-    def breaker_state(self, api: str = "") -> BreakerState:
-        """Return the state of an API's circuit breaker; the first API's where none is named."""
-        return self._way(api or next(iter(self._apis))).breaker.state
 
     def title(self, api: str) -> str:
         """Name the API in messages: the service, and which of several APIs it is."""

@@ -35,10 +35,22 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             terminalreporter.write_line(f"{test}: {remark}")
 
 
+@contextlib.contextmanager
+def _needing_load() -> Iterator[None]:
+    """Say what to install where an import fails for want of it; any other failure is a bug."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "anyio":
+            raise
+        pytest.fail("this fixture needs anyio: pip install 'perfgate[load]'", pytrace=False)
+
+
 @pytest.fixture
 def perf(benchmark: Any) -> "Iterator[Perf]":
     """Measure operations under load; needs ``perfgate[load]``."""
-    from perfgate.testing.fixtures import Perf
+    with _needing_load():
+        from perfgate.testing.fixtures import Perf
 
     measuring = Perf(benchmark)
     with contextlib.closing(measuring):
@@ -48,7 +60,8 @@ def perf(benchmark: Any) -> "Iterator[Perf]":
 @pytest.fixture
 def aio_benchmark(benchmark: Any, request: pytest.FixtureRequest) -> "Iterator[AioBenchmark]":
     """Benchmark coroutine functions; needs ``perfgate[load]``."""
-    from perfgate.testing.fixtures import AioBenchmark
+    with _needing_load():
+        from perfgate.testing.fixtures import AioBenchmark
 
     remarks, test = request.config.stash[_remarks], request.node.nodeid
 

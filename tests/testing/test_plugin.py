@@ -173,3 +173,12 @@ def test_a_session_that_measures_nothing_pays_for_nothing(tmp_path: Path, module
     done = _run(tmp_path, code, "-s", "-p", "no:unraisableexception")
     assert done.returncode == 0, done.stdout
     assert f"'{module}'" not in done.stdout
+
+
+@pytest.mark.parametrize("fixture", ["perf", "aio_benchmark"])
+def test_a_fixture_without_its_extra_says_what_to_install(tmp_path: Path, fixture: str) -> None:
+    (tmp_path / "conftest.py").write_text("import sys\n\nsys.modules['anyio'] = None\n")
+    done = _run(tmp_path, f"def test_one({fixture}): pass")
+    assert done.returncode == 1
+    assert "pip install 'perfgate[load]'" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
