@@ -16,6 +16,7 @@ __all__ = [
     "MissingPermissionError",
     "NothingToDoError",
     "PerfgateError",
+    "ReadOnlyError",
     "ReferenceTreeError",
     "UndecidedError",
     "UsageError",
@@ -122,6 +123,10 @@ class MissingPermissionError(GitHubError):
     def __init__(self, request: str, problem: str, permission: str) -> None:
         self.permission = permission
         super().__init__(request, f"{problem} (needs the permission {permission})", 403)
+
+
+class ReadOnlyError(GitHubError):
+    """A conversation that was locked or a repository that was archived: nobody may write there."""
 
 
 class NothingToDoError(PerfgateError):

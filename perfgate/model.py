@@ -192,6 +192,23 @@ class Results(_Value, frozen=True, kw_only=True):
     benchmarks: tuple[Benchmark, ...]
     legs: tuple[str, ...] = ()
     """Names of the shards or matrix legs that these results were merged from."""
+    environments: tuple[Environment, ...] = ()
+    """Of the legs, where they differ."""
+
+    @property
+    def is_mixed(self) -> bool:
+        """Say whether legs of different keys were merged, which puts those behind the names."""
+        return len({one.key for one in self.environments}) > 1
+
+    def origin(self, name: str) -> tuple[str, Environment]:
+        """Return a benchmark's own id, and where it was measured, whatever was merged."""
+        if not self.is_mixed:
+            return name, self.environment
+        for environment in self.environments:
+            suffix = f" ({environment.key})"
+            if name.endswith(suffix):
+                return name.removesuffix(suffix), environment
+        return name, self.environment
 
 
 def suite_name(path: str) -> str:

@@ -887,6 +887,20 @@ def test_a_renamed_benchmark_names_its_counterpart(old: str, new: str, *, is_ren
     assert (missing.similar, found.similar) == ((new, old) if is_renamed else ("", ""))
 
 
+def test_names_that_would_take_minutes_to_compare_are_not_compared() -> None:
+    long = "x" * 1_000
+    given = [evidence(name=f"{long}0", baseline=baseline()), evidence(name=f"{long}1")]
+    missing, _ = judge(given, results(measured(name=f"{long}1")), config())
+    assert missing.similar == f"{long}1"
+    names = [f"{long}{index}" for index in range(11)]
+    missing, *_ = judge(
+        [evidence(name=f"{long}old", baseline=baseline()), *(evidence(name=one) for one in names)],
+        results(*(measured(name=one) for one in names)),
+        config(),
+    )
+    assert missing.similar == ""
+
+
 # --- the run -----------------------------------------------------------------------------------
 
 ALWAYS_RED = {Verdict.REGRESSED, Verdict.LIMIT_EXCEEDED, Verdict.MISSING, Verdict.ERRORED}

@@ -6,7 +6,7 @@ import math
 import stat
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +405,36 @@ def test_legs_of_a_matrix_keep_their_verdicts() -> None:
     judged = judged_again(merged, CONFIG, edited=(), source="x")
     assert [one.verdict for one in judged.judgements] == [Verdict.REGRESSED, Verdict.PASSED]
     assert judged.exit_status == 1
+
+
+def test_legs_keep_the_cpus_that_their_numbers_come_from() -> None:
+    first, second = leg("3.11.9", 0), leg("3.12.4", 0)
+    environment = msgspec.structs.replace(second.results.environment, cpu_model="Xeon")
+    results = msgspec.structs.replace(second.results, environment=environment)
+    second = msgspec.structs.replace(second, results=results)
+    judged = judged_again(
+        merge_reports([("a", first), ("b", second)]), CONFIG, edited=(), source="x"
+    )
+    expected = (first.results.environment, environment)
+    assert judged.results.environments == expected
+    origins = [judged.results.origin(one.benchmark) for one in judged.judgements]
+    assert origins == [(NAME, one) for one in expected]
+
+
+@pytest.mark.parametrize(
+    ("minors", "problem"),
+    [
+        pytest.param(range(31), "more than 30 legs", id="too many"),
+        pytest.param((12, 12), "an environment stands twice", id="twice"),
+        pytest.param((12, 13), "does not say which environment it is of", id="of none"),
+    ],
+)
+def test_legs_that_no_matrix_has_are_refused(minors: Sequence[int], problem: str) -> None:
+    environments = tuple(leg(f"3.{minor}.0", 0).results.environment for minor in minors)
+    results = msgspec.structs.replace(REPORT.results, environments=environments)
+    forged = msgspec.structs.replace(REPORT, results=results)
+    with pytest.raises(InputFileError, match=problem):
+        judged_again(forged, CONFIG, edited=(), source="x")
 
 
 def test_what_the_gate_found_is_found_again_by_the_same_settings() -> None:

@@ -15,7 +15,7 @@ import pytest
 import respx
 import trustme
 
-from perfgate.errors import GitHubError, MissingPermissionError, UsageError
+from perfgate.errors import GitHubError, MissingPermissionError, ReadOnlyError, UsageError
 from perfgate.github.client import Client
 from perfgate.github.connection import Connection, SystemClock, connection_from, origin_of
 from perfgate.github.repository import GitHubRepository
@@ -130,6 +130,24 @@ def test_a_missing_permission_is_final_and_named_by_github() -> None:
         "issues: write or pull-requests: write and contents: read)"
     )
     assert route.call_count == 1
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Unable to create comment because issue is locked.",
+        "Repository was archived so is read-only.",
+    ],
+)
+def test_where_nobody_may_write_no_permission_is_named(said: str) -> None:
+    headers = {"x-accepted-github-permissions": "issues=write"}
+    respx.get(f"{API}/thing").mock(
+        return_value=httpx.Response(403, json={"message": said}, headers=headers)
+    )
+    with pytest.raises(ReadOnlyError) as caught:
+        answer(client())
+    assert str(caught.value) == f"GitHub: GET /thing: 403 {said}"
 
 
 @respx.mock

@@ -220,6 +220,24 @@ def test_threat_3_the_settings_are_those_of_the_base_branch(scene: Scene) -> Non
     assert "threshold is 5 %" in body
 
 
+@pytest.mark.parametrize(
+    ("report", "conclusion", "said"),
+    [
+        pytest.param(SLOWER, "success", "**The run itself passed:**", id="loosened"),
+        pytest.param(EVEN, "failure", "**The run itself failed:**", id="tightened"),
+        pytest.param(SLOWER, "failure", "", id="both red"),
+        pytest.param(EVEN, "success", "", id="both green"),
+    ],
+)
+def test_threat_3_a_check_that_ended_otherwise_is_told(
+    scene: Scene, report: Report, conclusion: str, said: str
+) -> None:
+    scene.comment(scene.finish(report, conclusion=conclusion))
+    (body,) = scene.bodies
+    assert said in body
+    assert ("The run itself" in body) == bool(said)
+
+
 def test_threat_3_a_loose_threshold_of_the_base_branch_is_taken(scene: Scene) -> None:
     settings(scene, '[tool.perfgate]\nthreshold = "90%"\n')
     scene.comment(scene.finish(SLOWER))

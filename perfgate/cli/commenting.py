@@ -10,7 +10,7 @@ import click
 
 from perfgate.cli.options import Shared, shared_options
 from perfgate.cli.printing import REPORT, read_report, say
-from perfgate.errors import MissingPermissionError, NothingToDoError
+from perfgate.errors import MissingPermissionError, NothingToDoError, ReadOnlyError
 
 if TYPE_CHECKING:
     from perfgate.github.connection import Connection
@@ -145,10 +145,10 @@ def _github() -> "Iterator[tuple[Connection, GitHubRepository]]":
 
 
 def _done(act: Callable[[], str]) -> int:
-    """Say what was done; that there was nothing to do, or no permission, is a notice."""
+    """Say what was done; nothing to do, no permission, a locked conversation are notices."""
     try:
         say(f"perfgate: {act()}")
-    except (NothingToDoError, MissingPermissionError) as error:
+    except (NothingToDoError, MissingPermissionError, ReadOnlyError) as error:
         from perfgate.github.actions import Annotation, AnnotationLevel, annotations
         from perfgate.report.text import visible
 

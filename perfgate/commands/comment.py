@@ -29,7 +29,7 @@ from perfgate.github.pull_request import find_pull_request, newest_run
 from perfgate.github.repository import GitHubRepository
 from perfgate.github.values import ChangedFile, PullRequest, WorkflowRun
 from perfgate.history import RunRecord, decode_runs, earlier_times, recent_paths
-from perfgate.model import Environment, Report, Verdict
+from perfgate.model import Report, Verdict
 from perfgate.report.comment import (
     COMMENT_LIMIT_CHARS,
     CommentContext,
@@ -117,7 +117,7 @@ def comment(options: CommentOptions, place: Place) -> str:
     changes = _changes(options, place, pull_request, files)
     context = replace(
         _context(event, run, pull_request, changes, place.connection),
-        history_s=_history_s(place, options, judged.results.environment, judged.title),
+        history_s=_history_s(place, options, judged),
     )
     done = put_comment(place.repository, pull_request.number, _draft(options, judged, context, run))
     return _said(pull_request, run, done)
@@ -144,16 +144,22 @@ def _base_commit(repository: GitHubRepository, pull_request: PullRequest) -> str
 
 
 def _history_s(
-    place: Place, options: CommentOptions, environment: Environment, title: str
+    place: Place, options: CommentOptions, report: Report
 ) -> Mapping[str, tuple[float, ...]]:
     """Return earlier times of the default branch, as far as some were recorded."""
     tip = place.repository.branch_commit(options.data_branch)
     if tip is None:
         return {}
-    runs: list[RunRecord] = []
-    for path in recent_paths(environment, place.today):
-        runs += decode_runs(place.repository.file(path, tip) or b"", path)[0]
-    return earlier_times(runs, environment, title=title)
+    results = report.results
+    found: dict[str, tuple[float, ...]] = {}
+    for environment in results.environments or (results.environment,):
+        runs: list[RunRecord] = []
+        for path in recent_paths(environment, place.today):
+            runs += decode_runs(place.repository.file(path, tip) or b"", path)[0]
+        ending = f" ({environment.key})" if results.is_mixed else ""
+        times_s = earlier_times(runs, environment, title=report.title)
+        found |= {f"{name}{ending}": times for name, times in times_s.items()}
+    return found
 
 
 def _config(content: bytes | None, commit: str, folder: str, today: dt.date) -> Config:
@@ -192,6 +198,7 @@ def _context(
         head=pull_request.head.sha,
         run_url=f"{home}/actions/runs/{run.id}",
         is_self_reported=pull_request.is_from_elsewhere,
+        is_run_green=run.conclusion == "success",
         changes=changes,
     )
 

@@ -8,7 +8,7 @@ import msgspec
 from perfgate.commands.selection import missing_shards
 from perfgate.errors import InputFileError, UndecidedError, UsageError
 from perfgate.gate import exit_status
-from perfgate.model import Evidence, Judgement, Report, Results
+from perfgate.model import Environment, Evidence, Judgement, Report, Results
 from perfgate.readers.document import decode, read_document
 from perfgate.readers.files import read_results
 from perfgate.report.document import decode_report
@@ -74,15 +74,7 @@ def merge_results(legs: Sequence[tuple[str, Results]]) -> Results:
     missing = missing_shards(names)
     if missing:
         raise UndecidedError(f"{', '.join(missing)}: missing, while {', '.join(names)} is here")
-    environment = first.environment
-    if len({leg.environment.cpu_model for _, leg in legs}) > 1:
-        environment = msgspec.structs.replace(environment, cpu_model="")
-    return msgspec.structs.replace(
-        first,
-        environment=environment,
-        benchmarks=tuple(one for _, leg in legs for one in leg.benchmarks),
-        legs=names,
-    )
+    return msgspec.structs.replace(_results([leg for _, leg in legs]), legs=names)
 
 
 def merge_reports(legs: Sequence[tuple[str, Report]]) -> Report:
@@ -96,8 +88,8 @@ def merge_reports(legs: Sequence[tuple[str, Report]]) -> Report:
     """
     _, first = legs[0]
     _check_commits([(source, leg.results.revision.commit) for source, leg in legs])
-    keys = {leg.results.environment.key for _, leg in legs}
-    named = [(source, _named(leg) if len(keys) > 1 else leg) for source, leg in legs]
+    results = _results([leg.results for _, leg in legs])
+    named = [(source, _named(leg) if results.is_mixed else leg) for source, leg in legs]
     _check_distinct([(source, one.benchmark) for source, leg in named for one in leg.judgements])
     judgements = tuple(one for _, leg in named for one in leg.judgements)
     failing = tuple(dict.fromkeys(verdict for _, leg in named for verdict in leg.fails_on))
@@ -107,7 +99,9 @@ def merge_reports(legs: Sequence[tuple[str, Report]]) -> Report:
     return msgspec.structs.replace(
         first,
         evidence=tuple(one for _, leg in named for one in leg.evidence),
-        results=_results([leg.results for _, leg in named]),
+        results=msgspec.structs.replace(
+            results, benchmarks=tuple(one for _, leg in named for one in leg.results.benchmarks)
+        ),
         judgements=judgements,
         fails_on=failing,
         undecided_fails=undecided_fails,
@@ -118,15 +112,27 @@ def merge_reports(legs: Sequence[tuple[str, Report]]) -> Report:
 
 
 def _results(parts: Sequence[Results]) -> Results:
+    """Put results together; where the CPUs of one environment differ, it has none that is known."""
+    every = [one for part in parts for one in part.environments or (part.environment,)]
+    by_key: dict[str, Environment] = {}
+    for one in every:
+        known = by_key.setdefault(one.key, one)
+        if known.cpu_model != one.cpu_model:
+            by_key[one.key] = msgspec.structs.replace(known, cpu_model="")
+    is_mixed = len(by_key) > 1
     return msgspec.structs.replace(
         parts[0],
+        environment=by_key[parts[0].environment.key],
+        environments=tuple(by_key.values()) if is_mixed else (),
         benchmarks=tuple(one for part in parts for one in part.benchmarks),
         legs=tuple(leg for part in parts for leg in (part.legs or (part.environment.key,))),
     )
 
 
 def _named(leg: Report) -> Report:
-    """Put the environment behind each benchmark's name."""
+    """Put the environment behind each benchmark's name, where that is not done yet."""
+    if leg.results.is_mixed:
+        return leg
     suffix = f" ({leg.results.environment.key})"
     results = msgspec.structs.replace(
         leg.results,

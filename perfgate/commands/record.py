@@ -65,7 +65,7 @@ def record_of(report: Report, source: str, *, recorded: dt.datetime, run: str) -
         raise UsageError(f"{source}: is not of the default branch, and only that is recorded")
     if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", revision.commit) is None:
         raise UsageError(f"{source}: names no commit that was measured")
-    if _is_mixed(report):
+    if report.results.is_mixed:
         raise UsageError(f"{source}: is of many environments: record the reports it was made of")
     judgements = {(one.suite, one.benchmark): one for one in report.judgements}
     benchmarks: dict[str, dict[str, RecordedTime]] = {}
@@ -83,14 +83,6 @@ def record_of(report: Report, source: str, *, recorded: dt.datetime, run: str) -
         run=run,
         title=report.title,
         benchmarks=benchmarks,
-    )
-
-
-def _is_mixed(report: Report) -> bool:
-    """Say whether legs of other environments were merged, which put those behind the names."""
-    endings = tuple(f" ({leg})" for leg in dict.fromkeys(report.results.legs))
-    return len(endings) > 1 and any(
-        benchmark.id.endswith(endings) for benchmark in report.results.benchmarks
     )
 
 

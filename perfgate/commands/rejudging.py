@@ -4,7 +4,7 @@ Its numbers may have been written by anybody, so they are held to what a measure
 before the gate, which trusts its own measurements, gets to see them.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import msgspec
@@ -40,7 +40,7 @@ _LARGEST_EFFECT: Final = 50.0
 _LARGEST_SPREAD: Final = 50.0
 _MOST_PROCESSES: Final = 1_000_000
 _LARGEST_NUMBER: Final = 1e18
-_KEY_PARTS: Final = 4
+_MOST_ENVIRONMENTS: Final = 30
 
 
 def judged_again(report: Report, config: Config, *, edited: Collection[str], source: str) -> Report:
@@ -79,33 +79,9 @@ def _judged(part: Report, config: Config, edited: Collection[str]) -> Report:
 
 def _parts(report: Report) -> list[Report]:
     """Take a merged report apart again, so that settings find the benchmarks by their own names."""
-    legs = {
-        environment.key: environment
-        for leg in report.results.legs
-        if (environment := _environment(leg, report)) is not None
-    }
-    names = [one.benchmark for one in report.evidence]
-    keys = {key for key in legs if any(name.endswith(f" ({key})") for name in names)}
-    if len(keys) < 2 or not all(_leg_of(name, keys) for name in names):  # noqa: PLR2004 - one leg is whole
+    if not report.results.is_mixed:
         return [report]
-    return [_part(report, legs[key]) for key in sorted(keys)]
-
-
-def _environment(key: str, report: Report) -> Environment | None:
-    """Return what the name of a leg says of its environment; the merged report keeps only one."""
-    if key == report.results.environment.key:
-        return report.results.environment
-    system, *machine, implementation, python = (*key.split("-"), *[""] * _KEY_PARTS)[
-        : max(_KEY_PARTS, key.count("-") + 1)
-    ]
-    found = Environment(
-        system=system, machine="-".join(machine), implementation=implementation, python=python
-    )
-    return found if found.key == key else None
-
-
-def _leg_of(name: str, keys: Iterable[str]) -> str:
-    return next((key for key in keys if name.endswith(f" ({key})")), "")
+    return [_part(report, environment) for environment in report.results.environments]
 
 
 def _part(report: Report, environment: Environment) -> Report:
@@ -121,7 +97,7 @@ def _part(report: Report, environment: Environment) -> Report:
         if one.id.endswith(suffix)
     )
     results = msgspec.structs.replace(
-        report.results, environment=environment, benchmarks=benchmarks, legs=()
+        report.results, environment=environment, environments=(), benchmarks=benchmarks, legs=()
     )
     return msgspec.structs.replace(report, evidence=evidence, results=results)
 
@@ -143,6 +119,7 @@ def _problems(report: Report) -> Iterator[tuple[str, str]]:
         yield "evidence", "a benchmark stands twice"
     if not {one.id for one in report.results.benchmarks} <= set(names):
         yield "results.benchmarks", "a benchmark was measured that has no evidence"
+    yield from _of_environments(report)
     if sum(_signs(one) for one in report.evidence) > _MOST_SIGNS:
         yield "evidence", "more pairs of processes than can be tested"
     for index, one in enumerate(report.results.benchmarks):
@@ -153,6 +130,21 @@ def _problems(report: Report) -> Iterator[tuple[str, str]]:
         place = f"evidence[{index}]"
         yield from _of_name(given.benchmark, f"{place}.benchmark")
         yield from _of_evidence(given, place)
+
+
+def _of_environments(report: Report) -> Iterator[tuple[str, str]]:
+    environments = report.results.environments
+    if len(environments) > _MOST_ENVIRONMENTS:
+        yield "results.environments", f"more than {_MOST_ENVIRONMENTS} legs"
+        return
+    if len({one.key for one in environments}) < len(environments):
+        yield "results.environments", "an environment stands twice"
+    if not report.results.is_mixed:
+        return
+    endings = tuple(f" ({one.key})" for one in environments)
+    for index, one in enumerate(report.evidence):
+        if not one.benchmark.endswith(endings):
+            yield f"evidence[{index}].benchmark", "does not say which environment it is of"
 
 
 def _of_name(name: str, place: str) -> Iterator[tuple[str, str]]:

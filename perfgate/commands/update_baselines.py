@@ -76,11 +76,14 @@ def update_baselines(
         reason: Why the new numbers are right; becomes part of each new line.
 
     Raises:
-        UsageError: The reason is blank, or ``only`` names what has no number.
+        UsageError: The reason is blank, ``only`` names what has no number, or the results are of
+            many environments.
         UndecidedError: Nothing has a number that could be approved.
         BaselineError: A file is damaged, or cannot be written.
     """
     sentence = check_reason(reason)
+    if results.is_mixed:
+        raise UsageError("the results are of many environments: approve those of each by itself")
     folder, key = config.root / "baselines", results.environment.key
     old = {file.suite: file for file in load_baselines(folder, key)}
     gone = _gone(old, results, suites) if prune else frozenset[str]()

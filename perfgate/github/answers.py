@@ -1,11 +1,12 @@
 """What GitHub answers: read to its end within a limit, its refusals put into words."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from perfgate.errors import GitHubError, MissingPermissionError
+from perfgate.errors import GitHubError, MissingPermissionError, ReadOnlyError
 
 if TYPE_CHECKING:
     import httpx
@@ -16,6 +17,8 @@ _T = TypeVar("_T")
 _MESSAGE_LIMIT: Final = 200
 _FORBIDDEN: Final = 403
 _UNAUTHORIZED: Final = 401
+_CLOSED: Final = re.compile(r"\b(locked|archived)\b", re.IGNORECASE)
+"""What GitHub says where no permission would help."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +90,8 @@ def refusal(request: str, answer: Answer, permission: str) -> GitHubError:
     said = message_of(answer)
     named = answer.headers.get("x-accepted-github-permissions", "")
     problem = f"{answer.status} {said}".rstrip()
+    if answer.status == _FORBIDDEN and _CLOSED.search(said):
+        return ReadOnlyError(request, problem, _FORBIDDEN)
     if answer.status == _FORBIDDEN:
         return MissingPermissionError(request, problem, _readable(named) or permission)
     if answer.status == _UNAUTHORIZED:

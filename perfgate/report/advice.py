@@ -90,14 +90,17 @@ _BY_REASON: Final = {
 }
 
 
-def advise(judgement: Judgement) -> Advice:
-    """Say what to do about a verdict; empty where nobody has to do anything."""
+def advise(judgement: Judgement, benchmark: str) -> Advice:
+    """Say what to do about a verdict on a benchmark; empty where nobody has to do anything.
+
+    ``benchmark`` is the id that commands know it by.
+    """
     if judgement.verdict is Verdict.UNDECIDED:
         return _BY_REASON.get(judgement.reason, Advice())
     advice = _BY_VERDICT.get(judgement.verdict, Advice())
     if advice.command is None:
         return advice
-    target = advice.command.target.replace("{id}", quote_shell(judgement.benchmark))
+    target = advice.command.target.replace("{id}", quote_shell(benchmark))
     command = dataclasses.replace(advice.command, target=target)
     if len(command.line) > _COMMAND_LIMIT:
         text = advice.text.removesuffix(":")

@@ -25,6 +25,17 @@ _SELF_REPORTED: Final = (
     "⚠️ **Self-reported:** code of a fork measured this and could have written any number. "
     "It is information, not proof."
 )
+_DIFFERS: Final = {
+    False: (
+        "⚠️ **The run itself passed:** it goes by the settings and the workflow of this pull "
+        "request, this comment by the settings of the base branch."
+    ),
+    True: (
+        "⚠️ **The run itself failed:** by the settings of this pull request, or for a reason that "
+        "its log names. By the settings of the base branch, nothing here fails."
+    ),
+}
+"""Said where the comment comes out otherwise, by whether it is green."""
 _SHOWN_FILES: Final = 5
 """Changed files of one kind that are named before the rest is only counted."""
 _RUN_URL: Final = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/[A-Za-z0-9._-]+)+", re.ASCII)
@@ -58,6 +69,8 @@ class CommentContext:
     """Page of the workflow run."""
     is_self_reported: bool
     """A fork measured: its own code could write the numbers."""
+    is_run_green: bool | None = None
+    """How the workflow run ended; it went by the pull request's own settings."""
     changes: tuple[GateChange, ...] = ()
     history_s: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
     """Earlier times of benchmarks on the default branch, the oldest first, by id."""
@@ -86,7 +99,7 @@ def render_comment(
     around = Surroundings(
         marker=marker,
         headline=" (self-reported by a fork)" if context.is_self_reported else "",
-        warnings=_warnings(context),
+        warnings=_warnings(report, context),
         trends=_trends(report, context.history_s),
         cut=f"left out to keep this short: see the {run}.",
         ending=f"[Log and job summary of the run]({context.run_url})" if context.run_url else "",
@@ -103,7 +116,7 @@ def _utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def _warnings(context: CommentContext) -> tuple[Sentence, ...]:
+def _warnings(report: Report, context: CommentContext) -> tuple[Sentence, ...]:
     warnings: list[Sentence] = []
     if context.is_self_reported:
         warnings.append((_SELF_REPORTED,))
@@ -112,6 +125,9 @@ def _warnings(context: CommentContext) -> tuple[Sentence, ...]:
         warnings.append(
             ("⚠️ **This pull request changes what the gate goes by:** ", *join(parts, "; "), ".")
         )
+    is_green = report.exit_status == 0
+    if context.is_run_green is not None and context.is_run_green != is_green:
+        warnings.append((_DIFFERS[is_green],))
     return tuple(warnings)
 
 

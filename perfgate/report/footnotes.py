@@ -11,6 +11,8 @@ from perfgate.units import format_ratio
 
 __all__ = ["approved_code", "findable", "footnote", "name_count", "revision", "where"]
 
+_SHOWN: Final = 6
+"""Facts of one kind that are named before the rest is only counted."""
 _NOTES: Final[Mapping[NoteKind, str]] = {
     NoteKind.SINGLE_PROCESS: (
         "One side ran in a single process, so how much processes differ is unknown: "
@@ -41,16 +43,22 @@ def footnote(note: Note) -> Sentence:
 def _facts(facts: Sequence[str]) -> Sentence:
     if not facts:
         return ()
-    shown = facts[:6]
+    shown = facts[:_SHOWN]
     rest = f", and {len(facts) - len(shown)} more)" if len(facts) > len(shown) else ")"
     quoted = join([(Quoted(fact),) for fact in shown], ", ")
     return (" (", *quoted, rest)
 
 
-def where(environment: Environment) -> Sentence:
-    """Name the machine that measured."""
+def where(environments: Sequence[Environment]) -> Sentence:
+    """Name the machines that measured."""
+    shown = [_where(one) for one in environments[:_SHOWN]]
+    rest = len(environments) - len(shown)
+    return ("Measured on ", *join(shown, "; on "), f"; and on {rest} more" if rest else "")
+
+
+def _where(environment: Environment) -> Sentence:
     cpus = f" with {environment.cpu_count} CPUs" if environment.cpu_count else ""
-    return ("Measured on ", *name_cpu(environment.cpu_model), f"{cpus}, ", Quoted(environment.key))
+    return (*name_cpu(environment.cpu_model), f"{cpus}, ", Quoted(environment.key))
 
 
 def revision(state: Revision) -> Sentence:

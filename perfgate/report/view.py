@@ -250,7 +250,8 @@ def _commits(report: Report) -> Sentence:
 
 def _environment(report: Report) -> Sentence:
     took = f" in {format_duration(report.duration_s)}" if report.duration_s is not None else ""
-    return (*where(report.results.environment), f"{took}.")
+    results = report.results
+    return (*where(results.environments or (results.environment,)), f"{took}.")
 
 
 # --- rows --------------------------------------------------------------------------------------
@@ -291,7 +292,8 @@ def _row(judgement: Judgement, benchmark: Benchmark | None, report: Report) -> R
     if judgement.reason is Reason.WAIVED:
         symbol, word, tone = "=", "waived", Tone.NEUTRAL
     effect = _effect(judgement)
-    advice = advise(judgement)
+    own_id, environment = report.results.origin(judgement.benchmark)
+    advice = advise(judgement, own_id)
     deciding = judgement.comparisons[0] if judgement.comparisons else None
     is_edit = judgement.verdict is Verdict.ACCEPTED
     return Row(
@@ -305,7 +307,7 @@ def _row(judgement: Judgement, benchmark: Benchmark | None, report: Report) -> R
         times=_times(judgement),
         effect="" if effect is None else format_ratio(effect),
         interval="" if deciding is None or is_edit else interval(deciding),
-        grounds=explain(judgement, benchmark, report.results.environment),
+        grounds=explain(judgement, benchmark, environment),
         advice=advice.text,
         command=advice.command,
         path=judgement.path,

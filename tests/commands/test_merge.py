@@ -9,7 +9,7 @@ from perfgate.readers.files import read_results
 from tests.command_line import ENVIRONMENT, SHOP, Done, files_in, measured, perfgate, write_results
 
 OTHER_CPU = msgspec.structs.replace(ENVIRONMENT, cpu_model="Xeon")
-OTHER_PYTHON = msgspec.structs.replace(ENVIRONMENT, python="3.13.1")
+OTHER_PYTHON = msgspec.structs.replace(ENVIRONMENT, python="3.13.1", cpu_model="Xeon")
 
 
 def _merge(folder: Path, *sources: str | Path, expect: int | None = None) -> Done:
@@ -97,7 +97,26 @@ def test_legs_in_different_environments_keep_their_benchmarks_apart(tmp_path: Pa
         f"{SHOP}test_a (linux-x86_64-cpython-3.13)": "regressed",
     }
     assert report["results"]["legs"] == ["linux-x86_64-cpython-3.12", "linux-x86_64-cpython-3.13"]
-    assert perfgate(tmp_path, "report", "all.json").status == 0
+    shown = perfgate(tmp_path, "report", "all.json", "--markdown", "all.md")
+    assert shown.status == 0
+    text = (tmp_path / "all.md").read_text()
+    assert f"--only {SHOP}test_a --reason" in text  # as the commands know it
+    assert f"`{ENVIRONMENT.cpu_model}` with" in text
+    assert "; on `Xeon` with" in text
+
+
+def test_legs_may_be_merged_one_after_the_other(tmp_path: Path) -> None:
+    first = _report(tmp_path, "a.json", measured("test_a"))
+    second = _report(tmp_path, "b.json", measured("test_a"), environment=OTHER_PYTHON)
+    assert _merge(tmp_path, first, second).status == 0
+    merged = (tmp_path / "all.json").rename(tmp_path / "two.json")
+    newest = msgspec.structs.replace(ENVIRONMENT, python="3.14.0")
+    third = _report(tmp_path, "c.json", measured("test_a"), environment=newest)
+    assert _merge(tmp_path, merged, third).status == 0
+    report = json.loads((tmp_path / "all.json").read_text())
+    assert [one["benchmark"] for one in report["judgements"]] == [
+        f"{SHOP}test_a (linux-x86_64-cpython-3.{minor})" for minor in (12, 13, 14)
+    ]
 
 
 def test_legs_that_passed_pass_together(tmp_path: Path) -> None:

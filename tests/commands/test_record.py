@@ -173,9 +173,8 @@ def test_a_report_without_any_number_is_not_recorded() -> None:
 
 def test_a_report_of_many_environments_is_not_recorded_under_one() -> None:
     results = _report().results
-    first = msgspec.structs.replace(results.benchmarks[0], id="a (linux-x86_64-cpython-3.13)")
-    legs = ("linux-x86_64-cpython-3.12", "linux-x86_64-cpython-3.13")
-    mixed = msgspec.structs.replace(results, benchmarks=(first,), legs=legs)
+    other = msgspec.structs.replace(results.environment, python="3.15.0")
+    mixed = msgspec.structs.replace(results, environments=(results.environment, other))
     with pytest.raises(UsageError, match="many environments"):
         _record_of(_report(results=mixed))
 
