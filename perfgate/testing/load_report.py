@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from perfgate.report.text import visible
+from perfgate.report.markup import cell, markdown
+from perfgate.report.text import Quoted, visible
 from perfgate.testing.measurement import Measurement
 from perfgate.testing.verdict import Check, LoadVerdict
 from perfgate.units import format_bytes, format_percent, format_seconds
@@ -58,10 +59,15 @@ class LoadReport:
 
     def as_markdown(self) -> str:
         """Return a table in Markdown, and below it why something did not pass."""
-        rows = [_COLUMNS, ("---",) * len(_COLUMNS)]
-        rows += [tuple(map(_markup, _row(entry))) for entry in self.entries]
+        rows: list[tuple[str, ...]] = [_COLUMNS, ("---",) * len(_COLUMNS)]
+        rows += [
+            (verdict, cell((Quoted(title),)), *numbers)
+            for verdict, title, *numbers in map(_row, self.entries)
+        ]
         lines = ["| " + " | ".join(row) + " |" for row in rows]
-        reasons = [f"- {_markup(name)}: {_markup(why)}" for name, why in self._reasons()]
+        reasons = [
+            markdown(("- ", Quoted(name), ": ", Quoted(why))) for name, why in self._reasons()
+        ]
         return "\n".join([*lines, *(["", *reasons] if reasons else [])]) + "\n"
 
     def as_json(self) -> str:
@@ -106,11 +112,6 @@ def _row(entry: Reported) -> tuple[str, ...]:
 
 def _signed(growth: int) -> str:
     return f"{'-' if growth < 0 else '+'}{format_bytes(abs(growth))}"
-
-
-def _markup(text: str) -> str:
-    """Show text as it is in a cell: nothing in it is markup."""
-    return "".join(f"&#{ord(char)};" if char in "|<>&*_`[]\\#~@" else char for char in text)
 
 
 def _entry(entry: Reported) -> dict[str, Any]:
