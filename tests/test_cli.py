@@ -393,6 +393,23 @@ def test_a_job_gets_annotations_and_a_summary_behind_what_is_there(slower: Path)
     assert "test_a" in text
 
 
+def test_threat_17_nothing_is_handed_to_later_steps(slower: Path) -> None:
+    kept = {name: slower / name for name in ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH")}
+    for file in kept.values():
+        file.touch()
+    files = {name: str(file) for name, file in kept.items()}
+    summary = str(slower / "summary.md")
+    perfgate(
+        slower,
+        "compare",
+        "new.json",
+        GITHUB_ACTIONS="true",
+        GITHUB_STEP_SUMMARY=summary,
+        **files,
+    )
+    assert {name: file.read_bytes() for name, file in kept.items()} == dict.fromkeys(kept, b"")
+
+
 def test_annotations_find_a_project_below_the_top_of_the_checkout(slower: Path) -> None:
     (slower / "pyproject.toml").touch()
     workspace = str(slower.parent)

@@ -40,7 +40,7 @@ def test_properties_and_data_are_escaped_as_the_runner_unescapes_them() -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_text_starts_a_command_of_its_own(text: str) -> None:
+def test_threat_16_no_text_starts_a_command_of_its_own(text: str) -> None:
     written = annotations([_error(text, file=text)])
     assert [line.startswith("::error ") for line in written[0].splitlines()][:1] == [True]
     assert "\n" not in written[0]

@@ -711,7 +711,7 @@ def test_a_new_version_in_pyproject_is_no_change_of_the_gate(scene: Scene) -> No
         "baselines/linux-x86_64-cpython-3.12/api.json",
     ],
 )
-def test_a_changed_file_that_the_gate_goes_by_is_named(scene: Scene, path: str) -> None:
+def test_threat_22_a_changed_file_that_the_gate_goes_by_is_named(scene: Scene, path: str) -> None:
     scene.github.state.changed[7] = ["README.md", *[f"src/{n}.py" for n in range(250)], path]
     scene.comment(scene.finish(EVEN))
     assert f"`{path}`" in scene.bodies[0]

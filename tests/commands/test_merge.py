@@ -101,8 +101,7 @@ def test_legs_in_different_environments_keep_their_benchmarks_apart(tmp_path: Pa
     assert shown.status == 0
     text = (tmp_path / "all.md").read_text()
     assert f"--only {SHOP}test_a --reason" in text  # as the commands know it
-    assert f"`{ENVIRONMENT.cpu_model}` with" in text
-    assert "; on `Xeon` with" in text
+    assert "on `EPYC`, `linux-x86_64-cpython-3.12`; on `Xeon`, `linux-x86_64-cpython-3.13`" in text
 
 
 def test_legs_may_be_merged_one_after_the_other(tmp_path: Path) -> None:

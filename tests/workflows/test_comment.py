@@ -186,7 +186,7 @@ def test_a_workflow_that_only_has_the_name_of_the_gate_is_a_notice(
     assert scene.bodies == []
 
 
-def test_a_branch_named_as_a_script_is_never_run(
+def test_threat_15_a_branch_named_as_a_script_is_never_run(
     language: Language, workflow: Any, scene: Scene, folder: Path
 ) -> None:
     branch = 'zzz";echo${IFS}PWNED>&2;#$(echo${IFS}PWNED)'

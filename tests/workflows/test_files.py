@@ -113,13 +113,15 @@ def test_the_shell_has_nothing_to_say_against_any_step(language: Language, tmp_p
 
 
 @EVERY
-def test_nothing_is_permitted_beyond_what_a_job_names(language: Language, name: str) -> None:
+def test_threat_19_nothing_is_permitted_beyond_what_a_job_names(
+    language: Language, name: str
+) -> None:
     assert parsed(language, name)["permissions"] == {}
     assert all("permissions" in job for job in jobs_of(language, name).values())
 
 
 @EVERY
-def test_actions_are_githubs_own_and_named_by_commit(name: str) -> None:
+def test_threat_20_actions_are_githubs_own_and_named_by_commit(name: str) -> None:
     for used in re.findall(r"- uses: (.*)", TEXTS[name]):
         assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
 
@@ -138,7 +140,7 @@ def test_the_gate_is_one_job_of_a_fixed_name_that_no_condition_can_skip(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_job_that_checks_anything_out_may_write(language: Language, kind: str) -> None:
+def test_threat_1_no_job_that_checks_anything_out_may_write(language: Language, kind: str) -> None:
     found = [
         job["permissions"]
         for name in render_workflows(KINDS[kind])
@@ -159,7 +161,7 @@ def test_no_job_that_checks_anything_out_may_write(language: Language, kind: str
         pytest.param(ACCEPT, {"pull-requests": "read", "statuses": "write"}, id="accept"),
     ],
 )
-def test_what_may_write_uses_no_action_and_no_cache(
+def test_threats_1_18_and_20_what_may_write_uses_no_action_and_no_cache(
     language: Language, name: str, permissions: Mapping[str, str]
 ) -> None:
     (job,) = jobs_of(language, f"ours:{name}").values()
