@@ -237,6 +237,8 @@ class Worker:
             status = self._process.wait(_EXIT_GRACE_S)
         except subprocess.TimeoutExpired:
             return WorkerLost("closed its connection to perfgate")
+        drain, _ = self._threads
+        drain.join(_DRAIN_GRACE_S)  # its last words may still be in the pipe
         tail = self._tail.decode(errors="replace").strip().splitlines()[-8:]
         return WorkerLost("\n".join((_ended(status), *(line[-_LONGEST_LINE:] for line in tail))))
 
