@@ -10,7 +10,7 @@ error in the tails (Masson, Rim & Lee 2019, "DDSketch", compare the three kinds)
 
 import sys
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate
 from math import ceil, exp2, inf, isfinite, log2, nan
@@ -304,46 +304,50 @@ class ExponentialHistogram:
 
     def count_at_most(self, bound: float) -> int:
         """Count the values up to a bound; the bucket that it cuts goes where its middle lies."""
-        return sum(count for (_, middle, _), count in self._cells() if middle <= bound)
+        return sum(cell[2] for cell in self._cells() if self._extent(*cell)[1] <= bound)
 
     def _located(self, percents: Sequence[float]) -> tuple[tuple[float, float, float] | None, ...]:
         if not all(0 <= percent <= 100 for percent in percents):  # noqa: PLR2004 - per cent
             raise ValueError("a quantile needs 0 to 100 per cent")
-        cells = tuple(self._cells())
+        cells = self._cells()
         if not cells:
             return (None,) * len(percents)
-        reached = tuple(accumulate(count for _, count in cells))
+        reached = tuple(accumulate(count for _, _, count in cells))
         total = reached[-1]
         found: list[tuple[float, float, float] | None] = []
         for percent in percents:
             # Exactly: 99.9 * 1000 / 100 is more than 999 in floating point.
             rank = max(1, ceil(Fraction(str(percent)) * total / 100))
-            at = cells[bisect_left(reached, rank)][0]
             if rank == 1 and isfinite(self._min):
-                at = (self._min,) * 3
+                found.append((self._min,) * 3)
             elif rank == total and isfinite(self._max):
-                at = (self._max,) * 3
-            found.append(at)
+                found.append((self._max,) * 3)
+            else:
+                found.append(self._extent(*cells[bisect_left(reached, rank)]))
         return tuple(found)
 
-    def _cells(self) -> Iterator[tuple[tuple[float, float, float], int]]:
-        """Yield low end, middle, high end and count of each bucket, ascending."""
-        scale = self._scale
-        for index, count in sorted(self._negative.items(), reverse=True):
-            low, middle, high = _extent(index, scale)
-            yield self._within(-high, -middle, -low), count
+    def _cells(self) -> list[tuple[int, int, int]]:
+        """Return sign, index and count of each bucket, ascending by the values."""
+        cells = [(-1, *cell) for cell in sorted(self._negative.items(), reverse=True)]
         if self._zero:
-            yield self._within(-self._zero_threshold, 0.0, self._zero_threshold), self._zero
-        for index, count in sorted(self._positive.items()):
-            yield self._within(*_extent(index, scale)), count
+            cells.append((0, 0, self._zero))
+        cells += [(1, *cell) for cell in sorted(self._positive.items())]
+        return cells
 
-    def _within(self, low: float, middle: float, high: float) -> tuple[float, float, float]:
+    def _extent(self, sign: int, index: int, _count: int) -> tuple[float, float, float]:
+        """Return the low end of a bucket, the point that is nearest to all of it, the high end.
+
+        That point, 2 * low * high / (low + high), has the same relative error at both ends.
+        """
+        if sign:
+            small = power(index, self._scale)
+            middle = sign * small * (2 / (1 + exp2(-exp2(-self._scale))))
+            ends = sign * small * (1 - _BLUR), sign * power(index + 1, self._scale) * (1 + _BLUR)
+            low, high = min(ends), max(ends)
+        else:
+            low, middle, high = -self._zero_threshold, 0.0, self._zero_threshold
         least, greatest = self._min, self._max
-        return (
-            max(low, least),
-            min(max(middle, least), greatest),
-            min(high, greatest),
-        )
+        return max(low, least), min(max(middle, least), greatest), min(high, greatest)
 
 
 def relative_error(scale: int) -> float:
@@ -364,13 +368,3 @@ def merged(histograms: Iterable[ExponentialHistogram]) -> ExponentialHistogram:
         else:
             total.add(histogram)
     return ExponentialHistogram() if total is None else total
-
-
-def _extent(index: int, scale: int) -> tuple[float, float, float]:
-    """Return the low end of a bucket, the point that is nearest to all of it, and the high end.
-
-    That point, 2 * low * high / (low + high), has the same relative error at both ends.
-    """
-    low = power(index, scale)
-    middle = low * (2 / (1 + exp2(-exp2(-scale))))
-    return low * (1 - _BLUR), middle, power(index + 1, scale) * (1 + _BLUR)
