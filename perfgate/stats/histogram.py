@@ -9,7 +9,7 @@ error in the tails (Masson, Rim & Lee 2019, "DDSketch", compare the three kinds)
 """
 
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate
@@ -302,9 +302,15 @@ class ExponentialHistogram:
         (found,) = self._located((percent,))
         return None if found is None else (found[0], found[2])
 
-    def count_at_most(self, bound: float) -> int:
-        """Count the values up to a bound; the bucket that it cuts goes where its middle lies."""
-        return sum(cell[2] for cell in self._cells() if self._extent(*cell)[1] <= bound)
+    def counts_at_most(self, bounds: Sequence[float]) -> tuple[int, ...]:
+        """Count the values up to each bound; a bucket that is cut goes where its middle lies."""
+        cells = self._cells()
+        reached = (0, *accumulate(count for _, _, count in cells))
+
+        def middle(cell: tuple[int, int, int]) -> float:
+            return self._extent(*cell)[1]
+
+        return tuple(reached[bisect_right(cells, bound, key=middle)] for bound in bounds)
 
     def _located(self, percents: Sequence[float]) -> tuple[tuple[float, float, float] | None, ...]:
         if not all(0 <= percent <= 100 for percent in percents):  # noqa: PLR2004 - per cent
