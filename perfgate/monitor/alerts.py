@@ -128,10 +128,9 @@ class AlertBook:
                 self._fire(tracked, seen, now_s)
 
     def resolve_if_quiet(self, tracked: Tracked, now_s: float) -> None:
-        """End an alert about single operations that none exceeded for long enough."""
-        alert = tracked.alert
-        if alert is not None and now_s >= tracked.quiet_until_s:
-            self.resolve(tracked, now_s)
+        """End an alert about single operations, as of when none had exceeded it long enough."""
+        if now_s >= tracked.quiet_until_s:
+            self.resolve(tracked, tracked.quiet_until_s)
 
     def resolve(self, tracked: Tracked, now_s: float) -> None:
         """End an alert that fires."""
