@@ -75,15 +75,14 @@ class PerformanceMonitor:
 
     # --- recording
 
-    def record_operation(  # noqa: PLR0913 - the last three are optional
+    def record_operation(  # noqa: PLR0913, PLR0917 - the last three are optional
         self,
         service_name: str,
         operation: str,
         duration_ms: float,
         success: bool = True,  # noqa: FBT001, FBT002 - reads well in its place
         error_type: str = "",
-        *,
-        at_s: float | None = None,
+        at_s: float | None = None,  # not keyword-only: that would cost every call
         trace_id: str = "",
     ) -> None:
         """Record one operation.
@@ -253,13 +252,12 @@ def _failure(error_type: str) -> str:
     return "error" if error_type in {"", OK} else error_type
 
 
-def _ignore(  # noqa: PLR0913 - as record_operation
+def _ignore(  # noqa: PLR0913, PLR0917 - as record_operation
     service_name: str,
     operation: str,
     duration_ms: float,
     success: bool = True,  # noqa: FBT001, FBT002 - as record_operation
     error_type: str = "",
-    *,
     at_s: float | None = None,
     trace_id: str = "",
 ) -> None:

@@ -121,7 +121,7 @@ class Series:
         times = self.cells[outcome].times
         if outcome != OK or not self._lately.count + self._lately.rejected:
             return times
-        together = ExponentialHistogram.from_data(times.data(), max_buckets=_OK_BUCKETS)
+        together = times.copy()
         together.add(self._lately)
         return together
 

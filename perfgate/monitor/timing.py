@@ -25,14 +25,13 @@ class Recording(Protocol):
         duration_ms: float,
         success: bool,  # noqa: FBT001 - as in record_operation
         error_type: str,
-        /,
-        *,
         at_s: float,
+        /,
     ) -> None: ...
 
 
-def _forgotten(*_: object, at_s: float) -> None:
-    del at_s
+def _forgotten(*_: object) -> None:
+    pass
 
 
 class Timed:
@@ -79,7 +78,7 @@ class Timed:
             (now_s - self._began_s) * 1000.0,
             success,
             error_type,
-            at_s=now_s,
+            now_s,
         )
 
 

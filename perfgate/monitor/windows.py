@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from perfgate.stats.histogram import ExponentialHistogram
-from perfgate.stats.histogram_data import HistogramData, coarser
+from perfgate.stats.histogram_data import Buckets, HistogramData, coarser
 
 __all__ = ["BURN_SLOTS", "SLOTS", "BurnWindow", "Slot", "Window"]
 
@@ -83,7 +83,7 @@ class Window:
                 total[index] = total.get(index, 0) + count
         data = HistogramData(
             scale=scale,
-            positive=tuple(sorted(total.items())),
+            positive=Buckets.of(total),
             zero=self.ok - sum(total.values()),
         )
         quantile = ExponentialHistogram.from_data(data).quantile(percent)

@@ -16,7 +16,7 @@ from itertools import accumulate
 from math import ceil, exp2, inf, isfinite, log2, nan
 from typing import Final, Self
 
-from perfgate.stats.histogram_data import HistogramData, check_scale, coarser, power
+from perfgate.stats.histogram_data import Buckets, HistogramData, check_scale, coarser, power
 
 __all__ = [
     "DEFAULT_SCALE",
@@ -30,6 +30,9 @@ DEFAULT_SCALE: Final = 6
 DEFAULT_MAX_BUCKETS: Final = 2048
 _MIN_MAX_BUCKETS: Final = 16
 _LARGEST: Final = sys.float_info.max
+_ZERO: Final = -(1 << 40)
+"""Where among the indices, none of which is as low, zero has its place."""
+_BELOW: Final = 2 * _ZERO
 _BLUR: Final = 2.0**-40
 """Rounding of a logarithm may move a value over the edge of its bucket by so much of itself."""
 
@@ -86,8 +89,8 @@ class ExponentialHistogram:
         """Return what ``data`` was made of, coarser only where it has more than ``max_buckets``."""
         made = cls(data.scale, max_buckets=max_buckets)
         made._zero_threshold = data.zero_threshold
-        made._positive = dict(data.positive)
-        made._negative = dict(data.negative)
+        made._positive = dict(data.positive.items())
+        made._negative = dict(data.negative.items())
         made._zero = data.zero
         made._rejected = data.rejected
         if made.count:
@@ -101,8 +104,8 @@ class ExponentialHistogram:
         """Return everything that it holds, as a value."""
         return HistogramData(
             scale=self._scale,
-            positive=tuple(sorted(self._positive.items())),
-            negative=tuple(sorted(self._negative.items())),
+            positive=Buckets.of(self._positive),
+            negative=Buckets.of(self._negative),
             zero=self._zero,
             zero_threshold=self._zero_threshold,
             rejected=self._rejected,
@@ -110,6 +113,10 @@ class ExponentialHistogram:
             min=self.min,
             max=self.max,
         )
+
+    def copy(self) -> Self:
+        """Return another one of the same values, and with the same room."""
+        return self.from_data(self.data(), max_buckets=self._max_buckets)
 
     # --- recording
 
@@ -204,8 +211,9 @@ class ExponentialHistogram:
             (self._positive, other.positive),
             (self._negative, other.negative),
         ):
-            for index, count in coarser(theirs, steps).items():
-                mine[index] = mine.get(index, 0) + count
+            count_of = mine.get
+            for index, count in (coarser(theirs, steps) if steps else theirs).items():
+                mine[index] = count_of(index, 0) + count
         self._zero += other.zero
         self._rejected += other.rejected
         if other.count:
@@ -304,54 +312,59 @@ class ExponentialHistogram:
 
     def counts_at_most(self, bounds: Sequence[float]) -> tuple[int, ...]:
         """Count the values up to each bound; a bucket that is cut goes where its middle lies."""
-        cells = self._cells()
-        reached = (0, *accumulate(count for _, _, count in cells))
+        places, counts = self._cells()
+        reached = (0, *accumulate(counts))
 
-        def middle(cell: tuple[int, int, int]) -> float:
-            return self._extent(*cell)[1]
+        def middle(place: int) -> float:
+            return self._extent(place)[1]
 
-        return tuple(reached[bisect_right(cells, bound, key=middle)] for bound in bounds)
+        return tuple(reached[bisect_right(places, bound, key=middle)] for bound in bounds)
 
     def _located(self, percents: Sequence[float]) -> tuple[tuple[float, float, float] | None, ...]:
         if not all(0 <= percent <= 100 for percent in percents):  # noqa: PLR2004 - per cent
             raise ValueError("a quantile needs 0 to 100 per cent")
-        cells = self._cells()
-        if not cells:
+        places, counts = self._cells()
+        if not counts:
             return (None,) * len(percents)
-        reached = tuple(accumulate(count for _, _, count in cells))
+        reached = tuple(accumulate(counts))
         total = reached[-1]
         found: list[tuple[float, float, float] | None] = []
         for percent in percents:
             # Exactly: 99.9 * 1000 / 100 is more than 999 in floating point.
-            rank = max(1, ceil(Fraction(str(percent)) * total / 100))
+            exact = percent if isinstance(percent, int) else Fraction(str(percent))
+            rank = max(1, int(-(-exact * total // 100)))
             if rank == 1 and isfinite(self._min):
                 found.append((self._min,) * 3)
             elif rank == total and isfinite(self._max):
                 found.append((self._max,) * 3)
             else:
-                found.append(self._extent(*cells[bisect_left(reached, rank)]))
+                found.append(self._extent(places[bisect_left(reached, rank)]))
         return tuple(found)
 
-    def _cells(self) -> list[tuple[int, int, int]]:
-        """Return sign, index and count of each bucket, ascending by the values."""
-        cells = [(-1, *cell) for cell in sorted(self._negative.items(), reverse=True)]
-        if self._zero:
-            cells.append((0, 0, self._zero))
-        cells += [(1, *cell) for cell in sorted(self._positive.items())]
-        return cells
+    def _cells(self) -> tuple[list[int], list[int]]:
+        """Return place and count of each bucket, ascending by the values.
 
-    def _extent(self, sign: int, index: int, _count: int) -> tuple[float, float, float]:
+        A place is that of the bucket above zero; below zero it is turned over, far from the others.
+        """
+        above, below = sorted(self._positive), sorted(self._negative, reverse=True)
+        places = [*(_BELOW - index for index in below), *([_ZERO] if self._zero else ()), *above]
+        counts = [*map(self._negative.__getitem__, below), *([self._zero] if self._zero else ())]
+        counts += map(self._positive.__getitem__, above)
+        return places, counts
+
+    def _extent(self, place: int) -> tuple[float, float, float]:
         """Return the low end of a bucket, the point that is nearest to all of it, the high end.
 
         That point, 2 * low * high / (low + high), has the same relative error at both ends.
         """
-        if sign:
+        if place == _ZERO:
+            low, middle, high = -self._zero_threshold, 0.0, self._zero_threshold
+        else:
+            sign, index = (1, place) if place > _ZERO else (-1, _BELOW - place)
             small = power(index, self._scale)
             middle = sign * small * (2 / (1 + exp2(-exp2(-self._scale))))
             ends = sign * small * (1 - _BLUR), sign * power(index + 1, self._scale) * (1 + _BLUR)
             low, high = min(ends), max(ends)
-        else:
-            low, middle, high = -self._zero_threshold, 0.0, self._zero_threshold
         least, greatest = self._min, self._max
         return max(low, least), min(max(middle, least), greatest), min(high, greatest)
 
@@ -370,7 +383,7 @@ def merged(histograms: Iterable[ExponentialHistogram]) -> ExponentialHistogram:
     total: ExponentialHistogram | None = None
     for histogram in histograms:
         if total is None:
-            total = ExponentialHistogram.from_data(histogram.data())
+            total = histogram.copy()
         else:
             total.add(histogram)
     return ExponentialHistogram() if total is None else total

@@ -1,9 +1,8 @@
 """An exponential histogram at rest: its value, and the law of its buckets."""
 
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
 from math import exp2, inf, isfinite
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 import msgspec
 
@@ -17,16 +16,51 @@ _OCTAVES: Final = 1080
 """On either side of 1; floats have 1024 above and 1075 below."""
 
 Occurrences = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-Buckets = tuple[tuple[int, Occurrences], ...]
-"""Index and count of each bucket that is not empty, ascending."""
+
+
+class Buckets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The buckets that are not empty, ascending.
+
+    Two rows instead of pairs: a thousand small tuples would keep the cycle collector busy.
+    """
+
+    indices: tuple[int, ...] = ()
+    counts: tuple[Occurrences, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.indices) != len(self.counts):
+            raise ValueError("there must be a count for each bucket")
+        if list(self.indices) != sorted(set(self.indices)):
+            raise ValueError("buckets must ascend")
+
+    def __bool__(self) -> bool:
+        return bool(self.indices)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @classmethod
+    def of(cls, counts: Mapping[int, int]) -> Self:
+        """Return these counts, by index."""
+        indices = sorted(counts)
+        return cls(indices=tuple(indices), counts=tuple(map(counts.__getitem__, indices)))
+
+    def items(self) -> Iterator[tuple[int, int]]:
+        """Yield index and count of each."""
+        return zip(self.indices, self.counts, strict=True)
+
+    @property
+    def total(self) -> int:
+        """How many values lie in them."""
+        return sum(self.counts)
 
 
 class HistogramData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A histogram at rest: what JSON, msgpack and other processes carry; decodes strictly."""
 
     scale: Annotated[int, msgspec.Meta(ge=MIN_SCALE, le=MAX_SCALE)]
-    positive: Buckets = ()
-    negative: Buckets = ()
+    positive: Buckets = Buckets()
+    negative: Buckets = Buckets()
     """By the size of the values, without their sign."""
     zero: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     zero_threshold: Annotated[float, msgspec.Meta(ge=0)] = 0.0
@@ -40,13 +74,10 @@ class HistogramData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """None where unknown, or where nothing was counted."""
 
     def __post_init__(self) -> None:
-        for name in ("positive", "negative"):
-            indices = [index for index, _ in getattr(self, name)]
-            if any(first >= second for first, second in pairwise(indices)):
-                raise ValueError(f"the buckets of {name} must ascend")
-            reach = _OCTAVES << max(0, self.scale)
-            if indices and not -reach <= indices[0] <= indices[-1] <= reach:
-                raise ValueError(f"the buckets of {name} lie beyond all numbers")
+        reach = _OCTAVES << max(0, self.scale)
+        for buckets in (self.positive, self.negative):
+            if buckets and not -reach <= buckets.indices[0] <= buckets.indices[-1] <= reach:
+                raise ValueError("buckets lie beyond all numbers")
         for name in ("sum", "min", "max", "zero_threshold"):
             value = getattr(self, name)
             if value is not None and not isfinite(value):

@@ -78,9 +78,9 @@ def to_point(data: HistogramData) -> ExponentialPoint:
         scale=data.scale,
         zero_count=data.zero,
         zero_threshold=data.zero_threshold,
-        positive_offset=data.positive[0][0] if data.positive else 0,
+        positive_offset=data.positive.indices[0] if data.positive else 0,
         positive_counts=_dense(data.positive),
-        negative_offset=data.negative[0][0] if data.negative else 0,
+        negative_offset=data.negative.indices[0] if data.negative else 0,
         negative_counts=_dense(data.negative),
         sum=data.sum,
         min=data.min,
@@ -153,21 +153,20 @@ def from_native(native: NativeHistogram) -> HistogramData:
 
 
 def _count(data: HistogramData) -> int:
-    filled = (*data.positive, *data.negative)
-    return data.zero + sum(count for _, count in filled)
+    return data.zero + data.positive.total + data.negative.total
 
 
 def _check_count(data: HistogramData, count: int) -> None:
-    filled = (*data.positive, *data.negative)
-    if any(each < 0 for _, each in filled) or data.zero < 0 or _count(data) != count:
+    filled = (*data.positive.counts, *data.negative.counts, data.zero)
+    if min(filled) < 0 or _count(data) != count:
         raise ValueError(f"the buckets hold {_count(data)} values where the count is {count}")
 
 
 def _coarser_by_one(data: HistogramData) -> HistogramData:
     return HistogramData(
         scale=data.scale - 1,
-        positive=tuple(sorted(coarser(dict(data.positive), 1).items())),
-        negative=tuple(sorted(coarser(dict(data.negative), 1).items())),
+        positive=Buckets.of(coarser(dict(data.positive.items()), 1)),
+        negative=Buckets.of(coarser(dict(data.negative.items()), 1)),
         zero=data.zero,
         zero_threshold=data.zero_threshold,
         rejected=data.rejected,
@@ -178,30 +177,29 @@ def _coarser_by_one(data: HistogramData) -> HistogramData:
 
 
 def _longest(data: HistogramData) -> int:
-    return max(
-        (each[-1][0] - each[0][0] + 1 for each in (data.positive, data.negative) if each), default=0
-    )
+    sides = (each.indices for each in (data.positive, data.negative) if each)
+    return max((indices[-1] - indices[0] + 1 for indices in sides), default=0)
 
 
 def _dense(buckets: Buckets) -> tuple[int, ...]:
     if not buckets:
         return ()
-    first = buckets[0][0]
-    counts = [0] * (buckets[-1][0] - first + 1)
-    for index, count in buckets:
+    first = buckets.indices[0]
+    counts = [0] * (buckets.indices[-1] - first + 1)
+    for index, count in buckets.items():
         counts[index - first] = count
     return tuple(counts)
 
 
 def _sparse(offset: int, counts: Sequence[int]) -> Buckets:
-    return tuple((offset + place, count) for place, count in enumerate(counts) if count)
+    return Buckets.of({offset + place: count for place, count in enumerate(counts) if count})
 
 
 def _spans(buckets: Buckets) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
     spans: list[tuple[int, int]] = []
     deltas: list[int] = []
     end = before = 0
-    for index, count in buckets:
+    for index, count in buckets.items():
         place = index + 1  # Prometheus counts by the upper ends
         if spans and place == end:
             spans[-1] = (spans[-1][0], spans[-1][1] + 1)
@@ -215,7 +213,8 @@ def _spans(buckets: Buckets) -> tuple[tuple[tuple[int, int], ...], tuple[int, ..
 def _from_spans(spans: Sequence[tuple[int, int]], deltas: Sequence[int]) -> Buckets:
     if sum(length for _, length in spans) != len(deltas):
         raise ValueError("spans and deltas are not of the same length")
-    buckets: list[tuple[int, int]] = []
+    indices: list[int] = []
+    counts: list[int] = []
     rest = iter(deltas)
     place = count = 0
     for offset, length in spans:
@@ -223,6 +222,7 @@ def _from_spans(spans: Sequence[tuple[int, int]], deltas: Sequence[int]) -> Buck
         for _ in range(length):
             count += next(rest)
             if count:
-                buckets.append((place - 1, count))
+                indices.append(place - 1)
+                counts.append(count)
             place += 1
-    return tuple(buckets)
+    return Buckets(indices=tuple(indices), counts=tuple(counts))

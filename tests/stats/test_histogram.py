@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfgate.stats.histogram import ExponentialHistogram, merged, relative_error
-from perfgate.stats.histogram_data import MAX_SCALE, MIN_SCALE, HistogramData, power
+from perfgate.stats.histogram_data import MAX_SCALE, MIN_SCALE, Buckets, HistogramData, power
 
 _SMALLEST = 5e-324
 _ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -230,7 +230,7 @@ def test_different_zero_thresholds_merge_to_the_wider_and_to_the_end_of_a_bucket
 
 
 def test_unknown_ends_stay_unknown() -> None:
-    foreign = ExponentialHistogram.from_data(HistogramData(scale=0, positive=((3, 2),)))
+    foreign = ExponentialHistogram.from_data(HistogramData(scale=0, positive=Buckets.of({3: 2})))
     foreign.record(1.0)
     foreign.add(_histogram([100.0]))
     assert (foreign.count, foreign.min, foreign.max, foreign.sum) == (4, None, None, None)
@@ -245,10 +245,23 @@ def test_unknown_ends_stay_unknown() -> None:
     [
         pytest.param('{"scale": 21}', "<= 20", id="scale"),
         pytest.param('{"scale": 6, "positve": []}', "positve", id="unknown-key"),
-        pytest.param('{"scale": 6, "positive": [[1, 0]]}', ">= 1", id="empty-bucket"),
-        pytest.param('{"scale": 6, "positive": [[2, 1], [1, 1]]}', "ascend", id="order"),
-        pytest.param('{"scale": 6, "positive": [[1, 1], [1, 1]]}', "ascend", id="twice"),
-        pytest.param('{"scale": 6, "positive": [[99999999999, 1]]}', "beyond", id="too-far"),
+        pytest.param(
+            '{"scale": 6, "positive": {"indices": [1], "counts": [0]}}', ">= 1", id="empty-bucket"
+        ),
+        pytest.param(
+            '{"scale": 6, "positive": {"indices": [2, 1], "counts": [1, 1]}}', "ascend", id="order"
+        ),
+        pytest.param(
+            '{"scale": 6, "positive": {"indices": [1, 1], "counts": [1, 1]}}', "ascend", id="twice"
+        ),
+        pytest.param(
+            '{"scale": 6, "positive": {"indices": [1], "counts": []}}', "a count for", id="lengths"
+        ),
+        pytest.param(
+            '{"scale": 6, "positive": {"indices": [99999999999], "counts": [1]}}',
+            "beyond",
+            id="too-far",
+        ),
         pytest.param('{"scale": 6, "zero": -1}', ">= 0", id="negative-count"),
         pytest.param('{"scale": 6, "min": 2.0, "max": 1.0}', "min is above max", id="ends"),
         pytest.param('{"scale": 6, "sum": "1"}', "float", id="type"),

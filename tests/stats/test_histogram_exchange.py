@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, InMe
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
 from perfgate.stats.histogram import ExponentialHistogram
-from perfgate.stats.histogram_data import HistogramData
+from perfgate.stats.histogram_data import Buckets, HistogramData
 from perfgate.stats.histogram_exchange import (
     ExponentialPoint,
     NativeHistogram,
@@ -132,7 +132,7 @@ def test_what_prometheus_has_no_schema_for_is_coarser_or_refused() -> None:
 
 
 def test_an_unknown_sum_is_unknown_on_both_sides() -> None:
-    data = HistogramData(scale=0, positive=((3, 2),))
+    data = HistogramData(scale=0, positive=Buckets.of({3: 2}))
     assert math.isnan(to_native(data).sum)
     assert from_native(to_native(data)) == data
     assert from_point(to_point(data)) == data
