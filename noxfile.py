@@ -63,6 +63,14 @@ def load(session: nox.Session) -> None:
 
 
 @nox.session
+def monitor(session: nox.Session) -> None:
+    """Hold the monitor to its bars, next to its peers and for an hour of its clock; 3 minutes."""
+    groups = nox.project.dependency_groups(PYPROJECT, "test", "peers")
+    session.install("-e", EVERYTHING, *groups)
+    session.run("python", "-m", "benchmarks.monitor", *session.posargs)
+
+
+@nox.session
 def performance(session: nox.Session) -> None:
     """Hold the services' loads, rate limits and circuit breakers to their targets; 90 seconds."""
     session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))

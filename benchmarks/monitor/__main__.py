@@ -38,7 +38,7 @@ def _memory() -> Iterator[Line]:
     taken = costs.memory_bytes()
     yield f"memory of an operation, worst case: {taken / 1000:.0f} kB", taken <= _MAX_BYTES
     seconds = costs.report_s()
-    yield f"report on 64 operations: {seconds * 1e3:.1f} ms", seconds <= _MAX_REPORT_S
+    yield f"report on 64 operations: {seconds * 1e3:.1f} ms of processor", seconds <= _MAX_REPORT_S
 
 
 def _hour(per_s: int) -> Iterator[Line]:

@@ -55,8 +55,8 @@ def summarised(
 ) -> OperationSummary:
     """Summarise an operation from the times of each of its outcomes."""
     ok = times.get(OK) or ExponentialHistogram()
-    count = ok.count
-    total = sum(each.count for each in times.values())
+    counts = {outcome: each.count for outcome, each in times.items()}
+    count, total = counts.get(OK, 0), sum(counts.values())
     quantiles = dict(zip(MIN_ROUNDS, ok.quantiles(tuple(MIN_ROUNDS)), strict=True))
 
     def supported(percent: int) -> float | None:
@@ -68,7 +68,7 @@ def summarised(
         total_operations=total,
         success_rate=count / total if total else None,
         operations_per_s=total / duration_s if duration_s > 0 else None,
-        average_s=ok.mean,
+        average_s=None if ok.sum is None or not count else ok.sum / count,
         min_s=ok.min,
         max_s=ok.max,
         p50_s=supported(50),
@@ -76,7 +76,7 @@ def summarised(
         p95_s=supported(95),
         p99_s=supported(99),
         outcomes=tuple(
-            OutcomeSummary(outcome=outcome, count=each.count, times=each.data())
+            OutcomeSummary(outcome=outcome, count=counts[outcome], times=each.data())
             for outcome, each in times.items()
         ),
     )

@@ -119,7 +119,7 @@ class Series:
     def times(self, outcome: str) -> ExponentialHistogram:
         """Return all times of an outcome; those of successes in a histogram of their own."""
         times = self.cells[outcome].times
-        if outcome != OK or not self._lately.count + self._lately.rejected:
+        if outcome != OK or (self._lately.is_empty and not self._lately.rejected):
             return times
         together = times.copy()
         together.add(self._lately)

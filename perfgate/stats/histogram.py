@@ -93,7 +93,7 @@ class ExponentialHistogram:
         made._negative = dict(data.negative.items())
         made._zero = data.zero
         made._rejected = data.rejected
-        if made.count:
+        if not made.is_empty:
             made._sum = nan if data.sum is None else data.sum
             made._min = -inf if data.min is None else data.min
             made._max = inf if data.max is None else data.max
@@ -216,7 +216,7 @@ class ExponentialHistogram:
                 mine[index] = count_of(index, 0) + count
         self._zero += other.zero
         self._rejected += other.rejected
-        if other.count:
+        if not other.is_empty:
             self._sum += nan if other.sum is None else other.sum
             self._min = min(self._min, -inf if other.min is None else other.min)
             self._max = max(self._max, inf if other.max is None else other.max)
@@ -263,6 +263,11 @@ class ExponentialHistogram:
     def rejected(self) -> int:
         """How many were no finite numbers."""
         return self._rejected
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was counted; quicker than the count."""
+        return not (self._positive or self._zero or self._negative)
 
     @property
     def count(self) -> int:
