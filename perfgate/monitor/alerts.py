@@ -4,6 +4,7 @@ import datetime as dt
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 import msgspec
@@ -40,7 +41,7 @@ class Tracked:
         self._settings = settings
         self.burn = BurnWindow(rule.long_window_s) if isinstance(rule, BurnRate) else None
         self.alert: Alert | None = None
-        self.quiet_until_s = 0.0
+        self.quiet_until_s = -inf
 
     @property
     def window_s(self) -> float | None:

@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Final, ParamSpec, TypeVar
 
 from perfgate.model import Environment, Revision
@@ -155,8 +156,10 @@ class PerformanceMonitor:
 
     def _look(self, cell: Cell, now_s: float, seconds: float, trace_id: str) -> None:
         with self._lock:
+            # A time from another clock must not carry the windows away into the future.
+            now_s = min(now_s, self._clock())
             cell.series.turn(now_s, self._book)
-            if seconds >= cell.limit_s:
+            if cell.limit_s <= seconds < inf:
                 cell.series.exceeded(seconds, now_s, trace_id, self._book)
             news = self._book.take()
         self._tell(news)

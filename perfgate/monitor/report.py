@@ -1,5 +1,6 @@
 """A monitor's report: made from its histograms, and saved."""
 
+import contextlib
 import os
 import platform
 import sys
@@ -43,7 +44,8 @@ class PerformanceReport(OperationsReport, frozen=True, kw_only=True):
             draft.write_bytes(self.json())
             draft.replace(target)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                draft.unlink()
             raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
 
 

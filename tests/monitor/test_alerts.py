@@ -126,6 +126,13 @@ def test_operations_that_never_come_are_found_once_a_window_has_passed() -> None
     assert len(scene.monitor.evaluate()) == 1
 
 
+def test_a_time_from_another_clock_does_not_stop_the_windows() -> None:
+    scene = Scene("mean < 100ms")
+    scene.monitor.record_operation("stripe", "refund", 1.0, at_s=1.8e9)
+    scene.run(10, ms=200.0)
+    assert len(scene.fired) == 1
+
+
 def test_new_thresholds_replace_the_old_and_end_their_alerts() -> None:
     scene = Scene("max < 1ms")
     scene.run(1)

@@ -69,11 +69,11 @@ def test_an_idle_monitor_reports_that_nothing_happened() -> None:
 def test_a_duration_that_is_no_number_is_counted_as_rejected_and_nowhere_else(
     duration_ms: float,
 ) -> None:
-    scene = Scene()
+    scene = Scene("max < 500ms", "p95 < 1s")
     scene.run(1)
     scene.monitor.record_operation("stripe", "refund", duration_ms)
     report = scene.monitor.generate_performance_report()
-    assert report.rejected == 1
+    assert (report.rejected, report.alerts) == (1, ())
     assert report.operations[0].total_operations == 20
 
 

@@ -140,5 +140,7 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written: Is a directory"):
         report.save(folder)
     assert list(tmp_path.iterdir()) == [folder]
+    with pytest.raises(UsageError, match="cannot be written: Not a directory"):
+        report.save(_saved(tmp_path / "file.json") / "monitor.json")
     report.save(str(tmp_path / "monitor.json"))
     assert (tmp_path / "monitor.json").read_bytes() == report.json()
