@@ -67,6 +67,7 @@ class Series:
             )
         for tracked in self.tracked:
             book.resolve(tracked, now_s)
+        self.flush()
         self._settle()
         self.tracked = tuple(
             Tracked((self.service, self.operation), rule, self._settings) for rule in rules
@@ -145,7 +146,7 @@ class Series:
         self._show_limits()
 
     def _settle(self) -> None:
-        self.flush()
+        """Take what the slot counted into the total; begin the next."""
         if OK in self.cells:
             self.cells[OK].times.add(self._lately)
         self._lately = ExponentialHistogram(max_buckets=_OK_BUCKETS)
