@@ -89,8 +89,8 @@ class ExponentialHistogram:
         """Return what ``data`` was made of, coarser only where it has more than ``max_buckets``."""
         made = cls(data.scale, max_buckets=max_buckets)
         made._zero_threshold = data.zero_threshold
-        made._positive = dict(data.positive.items())
-        made._negative = dict(data.negative.items())
+        made._positive = dict(data.positive)
+        made._negative = dict(data.negative)
         made._zero = data.zero
         made._rejected = data.rejected
         if not made.is_empty:

@@ -45,7 +45,7 @@ class Buckets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         indices = sorted(counts)
         return cls(indices=tuple(indices), counts=tuple(map(counts.__getitem__, indices)))
 
-    def items(self) -> Iterator[tuple[int, int]]:
+    def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield index and count of each."""
         return zip(self.indices, self.counts, strict=True)
 

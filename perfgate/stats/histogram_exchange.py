@@ -165,8 +165,8 @@ def _check_count(data: HistogramData, count: int) -> None:
 def _coarser_by_one(data: HistogramData) -> HistogramData:
     return HistogramData(
         scale=data.scale - 1,
-        positive=Buckets.of(coarser(dict(data.positive.items()), 1)),
-        negative=Buckets.of(coarser(dict(data.negative.items()), 1)),
+        positive=Buckets.of(coarser(dict(data.positive), 1)),
+        negative=Buckets.of(coarser(dict(data.negative), 1)),
         zero=data.zero,
         zero_threshold=data.zero_threshold,
         rejected=data.rejected,
@@ -186,7 +186,7 @@ def _dense(buckets: Buckets) -> tuple[int, ...]:
         return ()
     first = buckets.indices[0]
     counts = [0] * (buckets.indices[-1] - first + 1)
-    for index, count in buckets.items():
+    for index, count in buckets:
         counts[index - first] = count
     return tuple(counts)
 
@@ -199,7 +199,7 @@ def _spans(buckets: Buckets) -> tuple[tuple[tuple[int, int], ...], tuple[int, ..
     spans: list[tuple[int, int]] = []
     deltas: list[int] = []
     end = before = 0
-    for index, count in buckets.items():
+    for index, count in buckets:
         place = index + 1  # Prometheus counts by the upper ends
         if spans and place == end:
             spans[-1] = (spans[-1][0], spans[-1][1] + 1)
