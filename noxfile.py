@@ -9,13 +9,14 @@ nox.options.sessions = ["tests", "lint"]
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_external_run = True
 
+EVERYTHING = ".[load,otlp,prometheus,services]"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after ``--`` go to pytest."""
-    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", EVERYTHING, *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("python", "-m", "pytest", *(session.posargs or ("-n2", "--dist=loadscope", "-q")))
 
 
@@ -33,7 +34,7 @@ def contract(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Check format, style, types and the direction of imports."""
     groups = nox.project.dependency_groups(PYPROJECT, "lint")
-    session.install("-e", ".[load,services]", *groups, "nox")
+    session.install("-e", EVERYTHING, *groups, "nox")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("mypy")
@@ -59,6 +60,14 @@ def load(session: nox.Session) -> None:
     """Put the services under load, against the local upstreams; arguments go to the program."""
     session.install("-e", ".[load,services]")
     session.run("python", "-m", "benchmarks.service_load", *session.posargs)
+
+
+@nox.session
+def monitor(session: nox.Session) -> None:
+    """Hold the monitor to its bars, next to its peers and for an hour of its clock; 3 minutes."""
+    groups = nox.project.dependency_groups(PYPROJECT, "test", "peers")
+    session.install("-e", EVERYTHING, *groups)
+    session.run("python", "-m", "benchmarks.monitor", *session.posargs)
 
 
 @nox.session

@@ -8,7 +8,7 @@ import msgspec
 from perfgate.model import RESULTS_VERSION, Report, Results
 from perfgate.readers.document import check_keys, decode, fault
 
-__all__ = ["encode_results", "read_perfgate_report", "read_perfgate_results"]
+__all__ = ["check_version", "encode_results", "read_perfgate_report", "read_perfgate_results"]
 
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _NO_BENCHMARKS: Final = b'"benchmarks":[]'
@@ -33,7 +33,7 @@ def read_perfgate_results(path: Path, data: bytes) -> Results:
     Raises:
         InputFileError: it is damaged, of another version, holds no benchmark, or one of them twice.
     """
-    _check_version(path, data)
+    check_version(path, data, RESULTS_VERSION)
     results = decode(path, data, Results)
     if data != encode_results(results):  # as we wrote it, it has no key twice
         check_keys(path, data)
@@ -47,20 +47,25 @@ def read_perfgate_report(path: Path, data: bytes) -> Results:
     Raises:
         InputFileError: it is damaged, of another version, holds no benchmark, or one of them twice.
     """
-    _check_version(path, data)
+    check_version(path, data, RESULTS_VERSION)
     report = decode(path, data, Report)
     check_keys(path, data)
     _check_benchmarks(path, report.results, "results.benchmarks")
     return report.results
 
 
-def _check_version(path: Path, data: bytes) -> None:
+def check_version(path: Path, data: bytes, known: int) -> None:
+    """Refuse a file of perfgate's own that another version of it wrote.
+
+    Raises:
+        InputFileError: it has another version, or none.
+    """
     version = decode(path, data, _Versioned).version
-    if version != RESULTS_VERSION:
+    if version != known:
         raise fault(
             path,
             "version",
-            f"is {version}, and this perfgate reads {RESULTS_VERSION}: take the same on both sides",
+            f"is {version}, and this perfgate reads {known}: take the same on both sides",
         )
 
 

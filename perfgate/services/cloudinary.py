@@ -116,6 +116,7 @@ class CloudinaryService(SyncService):
     """The client of Cloudinary; blocks, and may be used from several threads."""
 
     name = "cloudinary"
+    local: tuple[str, ...] = ("transformation_url",)
 
     def __init__(
         self,

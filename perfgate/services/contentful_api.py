@@ -67,6 +67,7 @@ class ContentfulApi(AsyncService):
     """The three APIs of Contentful, without their operations."""
 
     name = "contentful"
+    local: tuple[str, ...] = ("deadline_s",)
 
     def __init__(
         self,

@@ -1,7 +1,9 @@
 """What all services have in common: a life from ``initialize`` to ``close``, and how they call."""
 
+import inspect
+from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import httpx
 import requests.adapters
@@ -12,16 +14,27 @@ from perfgate.services.resilience import Resilience, ResilienceSettings
 from perfgate.services.transport import AsyncTransport, Call, Reply, SyncTransport
 from perfgate.services.waits import server_wait_s
 
-__all__ = ["AsyncService", "BaseService", "SyncService"]
+__all__ = ["AsyncService", "BaseService", "OperationMonitor", "SyncService"]
 
 _TransportT = TypeVar("_TransportT", AsyncTransport, SyncTransport)
 _FIRST_ERROR = 400
+
+
+class OperationMonitor(Protocol):
+    """What times operations; a ``PerformanceMonitor`` does."""
+
+    def measured(
+        self, service_name: str, operation: str
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Return a decorator that times a function or coroutine function."""
 
 
 class BaseService(Generic[_TransportT]):
     """A service with one or more APIs, each with limits and a circuit breaker of its own."""
 
     name = ""
+    local: tuple[str, ...] = ()
+    """Public methods that send nothing."""
 
     def __init__(self, apis: dict[str, ResilienceSettings], *, clock: Clock | None) -> None:
         self._apis = apis
@@ -33,6 +46,29 @@ class BaseService(Generic[_TransportT]):
     def is_initialized(self) -> bool:
         """Whether it can be called."""
         return self._transport is not None
+
+    def watched_by(self, monitor: OperationMonitor) -> Self:
+        """Let a monitor time every operation from now on; returns the service itself.
+
+        An operation has the name of its method, and lasts from the call to its result or error,
+        with all waits and retries. A service that is not watched is as fast as if this did not
+        exist.
+        """
+        for name in self._operations():
+            setattr(self, name, monitor.measured(self.name, name)(getattr(self, name)))
+        return self
+
+    @classmethod
+    def _operations(cls) -> tuple[str, ...]:
+        """Return what a service adds to these classes; a generator's pages are operations."""
+        bases = (each for each in cls.__mro__ if each.__module__ == __name__)
+        common = {name for each in bases for name in vars(each)}
+        return tuple(
+            name
+            for name, function in inspect.getmembers(cls, inspect.isfunction)
+            if not (name.startswith("_") or name in common or name in cls.local)
+            and not inspect.isgeneratorfunction(function)
+        )
 
     def title(self, api: str) -> str:
         """Name the API in messages: the service, and which of several APIs it is."""

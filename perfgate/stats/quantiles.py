@@ -5,11 +5,12 @@ exceed (type 1 of Hyndman & Fan 1996, "Sample quantiles in statistical packages"
 rounds that really happened, where interpolation would invent a time between two modes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Final, TypedDict
 
 __all__ = [
+    "MIN_ROUNDS",
     "MIN_ROUNDS_P50",
     "MIN_ROUNDS_P90",
     "MIN_ROUNDS_P95",
@@ -25,6 +26,13 @@ MIN_ROUNDS_P90: Final = 36
 quantile, and no two-sided 95 % interval for it exists (Hahn & Meeker 1991, order statistics)."""
 MIN_ROUNDS_P95: Final = 72
 MIN_ROUNDS_P99: Final = 368
+MIN_ROUNDS: Final[Mapping[int, int]] = {
+    50: MIN_ROUNDS_P50,
+    90: MIN_ROUNDS_P90,
+    95: MIN_ROUNDS_P95,
+    99: MIN_ROUNDS_P99,
+}
+"""By the percentage."""
 
 _LOW_PERCENT: Final = 10
 

@@ -1,0 +1,1 @@
+"""What the monitor and its peers cost, and an hour of it; ``python -m benchmarks.monitor``."""
