@@ -1,0 +1,53 @@
+"""Limits held against a load that has ended, over all of it and by name."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from perfgate.load_run import Series
+from perfgate.testing.verdict import check_limits
+
+__all__ = ["NO_SUCCESS", "check_run"]
+
+NO_SUCCESS: Final = "no operation succeeded"
+
+
+def check_run(
+    limits: Sequence[str],
+    total: Series,
+    metrics: Mapping[str, float | None],
+    series: Sequence[Series],
+    doubts: Sequence[str],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which limits were broken, and why the numbers are in doubt.
+
+    Args:
+        limits: Such as ``p95 < 500ms``, or ``GET /login: p95 < 300ms`` for one name.
+        total: All operations.
+        metrics: Their numbers; None for what there were too few of.
+        series: The operations of each name.
+        doubts: Those that the load itself gives.
+    """
+    by_name = {one.name: one for one in series}
+    failures: list[str] = []
+    unsure = list(doubts)
+    for text in limits:
+        name, colon, expression = text.rpartition(": ")
+        if not colon:
+            check = check_limits("", metrics, [expression], count=total.count)
+        elif name in by_name:
+            found = by_name[name]
+            known = _known_metrics(metrics) | found.metrics
+            check = check_limits("", known, [expression], count=found.count)
+        else:
+            known_names = ", ".join(by_name) or "none"
+            failures.append(f"{text}: nothing is called {name} (there are: {known_names})")
+            continue
+        prefix = f"{name}: " if colon else ""
+        failures += [prefix + failure for failure in check.failures]
+        unsure += [prefix + doubt for doubt in check.doubts]
+    return tuple(failures), tuple(unsure)
+
+
+def _known_metrics(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return the names of all metrics; a name has them all, though perhaps too few operations."""
+    return dict.fromkeys(metrics)
