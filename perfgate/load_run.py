@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from perfgate.model import Environment, Revision
-from perfgate.stats.histogram import HistogramData
+from perfgate.stats.histogram_data import HistogramData
 
 __all__ = [
     "LOAD_SCHEMA",
@@ -97,7 +97,7 @@ class Series(_Value, frozen=True, kw_only=True):
     failures: dict[str, int] = {}
     """How many failed, by kind."""
     details: dict[str, int] = {}
-    """How often each status or class of exception."""
+    """How often each status or class of exception, behind its kind."""
     metrics: dict[str, float] = {}
     """What limits can be set on, where it was measured; exact where the engine kept every time."""
     times: HistogramData

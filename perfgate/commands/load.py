@@ -27,7 +27,8 @@ from perfgate.load_run import (
 )
 from perfgate.measure.environment import describe_environment
 from perfgate.model import Revision
-from perfgate.stats.histogram import ExponentialHistogram, HistogramData
+from perfgate.stats.histogram import ExponentialHistogram
+from perfgate.stats.histogram_data import HistogramData
 from perfgate.testing.measurement import Measurement
 from perfgate.testing.operations import run_load, warm_up
 from perfgate.testing.performance import measure
@@ -149,7 +150,7 @@ def _run_of(
     metrics = measurement.metrics()
     doubts = load.doubts if load.ok else (*load.doubts, NO_SUCCESS)
     failures, doubts = check_run(settings.limits, total, metrics, (), doubts)
-    failures = tuple(dict.fromkeys((*watch.failures, *failures)))
+    failures = watch.joined_with(failures)
     return LoadRun(
         schema=LOAD_SCHEMA,
         name=settings.name,
@@ -191,12 +192,11 @@ def _demand(model: Model) -> Demand:
 def _series(measurement: Measurement) -> Series:
     load: LoadResult = measurement.load
     details: dict[str, int] = {}
-    for group in load.failures.values():
-        for detail, count in group.details.items():
-            details[detail] = details.get(detail, 0) + count
     failed = ExponentialHistogram()
-    for group in load.failures.values():
+    for outcome, group in load.failures.items():
         failed.record_many(group.times.all_s())
+        for detail, count in group.details.items():
+            details[f"{outcome.value}: {detail}"] = count
     return Series(
         name="",
         ok=load.ok,

@@ -1,13 +1,14 @@
 """Limits that are held against a load while it runs, so that a hopeless one ends early."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from perfgate.config import LoadSettings, parse_limit
 from perfgate.load.live import LIVE_METRICS, Snapshot
 from perfgate.stats.histogram import DEFAULT_SCALE, relative_error
+from perfgate.units import format_duration, format_seconds
 
-__all__ = ["GRACE_S", "LimitWatch", "Progress"]
+__all__ = ["GRACE_S", "LimitWatch", "Progress", "describe"]
 
 Progress = Callable[[Snapshot], None]
 """Is shown each snapshot, for people who wait."""
@@ -54,3 +55,23 @@ class LimitWatch:
                 )
         self.failures = tuple(broken)
         return bool(broken)
+
+    def joined_with(self, failures: Sequence[str]) -> tuple[str, ...]:
+        """Return these failures of the end with those that ended the load, each limit once."""
+        early = {failure.partition(": ")[0]: failure for failure in self.failures}
+        late = {failure.partition(": ")[0]: failure for failure in failures}
+        return tuple((late | early).values())
+
+
+def describe(snapshot: Snapshot) -> str:
+    """Say in one line how far a load is."""
+    p95_s = snapshot.metrics.get("p95")
+    parts = [
+        format_duration(snapshot.elapsed_s),
+        f"{snapshot.ok:,} ok",
+        f"{snapshot.failed:,} failed",
+        f"{snapshot.per_s:.4g}/s",
+        *([] if p95_s is None else [f"p95 {format_seconds(p95_s)}"]),
+        *([f"{snapshot.dropped:,} dropped"] if snapshot.dropped else []),
+    ]
+    return "  ".join(parts)

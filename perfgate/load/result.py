@@ -239,6 +239,8 @@ class LoadResult:
         wanted = self.model.mean_concurrency if isinstance(self.model, Closed) else 1
         if wanted == 1 or not self.is_real_time or not self.count:
             return []
+        if self.is_aborted and self.model.stages:  # how much was wanted until then varied
+            return []
         doubts = []
         if self.concurrency < MIN_CONCURRENCY * wanted:
             doubts.append(f"only {self.concurrency:.3g} of {wanted:.4g} operations were under way")

@@ -6,7 +6,7 @@ from typing import Final
 
 from perfgate.load_run import Demand, DemandKind, LoadEngine, LoadOutcome, LoadRun, Series
 from perfgate.report.text import Quoted, Sentence
-from perfgate.stats.histogram import ExponentialHistogram, HistogramData
+from perfgate.stats.histogram_data import HistogramData
 from perfgate.units import format_bytes, format_duration, format_percent, format_seconds
 
 __all__ = ["Bar", "LoadRow", "LoadView", "build_load_view"]
@@ -66,8 +66,9 @@ class LoadView:
 def build_load_view(run: LoadRun) -> LoadView:
     """Format everything that a load showed."""
     total = run.total
-    kinds = sorted(total.failures.items(), key=lambda each: (-each[1], each[0]))
-    details = sorted(total.details.items(), key=lambda each: (-each[1], each[0]))
+    kinds = sorted(
+        (total.details or total.failures).items(), key=lambda each: (-each[1], each[0])
+    )
     return LoadView(
         name=Quoted(run.name),
         outcome=_OUTCOMES[run.outcome],
@@ -77,7 +78,7 @@ def build_load_view(run: LoadRun) -> LoadView:
         failures=tuple(map(Quoted, run.failures)),
         doubts=tuple(map(Quoted, run.doubts)),
         limits=tuple(map(Quoted, run.limits)),
-        kinds=tuple((Quoted(name), f"{count:,}") for name, count in (*kinds, *details)),
+        kinds=tuple((Quoted(name), f"{count:,}") for name, count in kinds),
         generators=tuple(
             (
                 Quoted(one.name),
@@ -142,7 +143,8 @@ def _bars(data: HistogramData) -> tuple[Bar, ...]:
     count = min(_BARS, max(1, math.ceil(math.log2(greatest / least) * 8)))
     step = math.log(greatest / least) / count
     heights = [0] * count
-    for value, occurrences in ExponentialHistogram.from_data(data).middles():
+    for index, occurrences in data.positive:
+        value = 2.0 ** ((index + 0.5) / 2.0**data.scale)
         place = int(math.log(value / least) / step) if step and value > least else 0
         heights[min(place, count - 1)] += occurrences
     highest = max(heights)
