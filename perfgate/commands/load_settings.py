@@ -33,9 +33,7 @@ _PARSED: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 _ODD: Final = re.compile(r"[^\w.-]+")
 
 
-def settings_of(
-    scenario: str | None, options: Mapping[str, Any], config: Config
-) -> LoadSettings:
+def settings_of(scenario: str | None, options: Mapping[str, Any], config: Config) -> LoadSettings:
     """Return the settings of a scenario, with the options of the command line over them.
 
     Options that say how much replace all settings that do; limits join those of the settings.
@@ -48,23 +46,28 @@ def settings_of(
         settings = dataclasses.replace(settings, name=options["name"])
     if not is_suite_name(f"load.{settings.name}"):
         raise UsageError(f"--name {settings.name}: use letters, digits, _ - and .")
-    changes: dict[str, Any] = {}
-    for option, (field, parse) in _PARSED.items():
-        if options.get(option) is not None:
-            changes[field] = _parsed(f"--{option}", options[option], parse)
-    for field in ("users", "operations", "processes", "host"):
-        if options.get(field) is not None:
-            changes[field] = options[field]
-    if options["stages"]:
-        changes["stages"] = tuple(
-            _parsed("--stage", text, parse_stage) for text in options["stages"]
-        )
+    changes = _changes(options)
     changes |= _how_much_is_one_choice(changes)
     limits = tuple(_parsed("--limit", text, parse_load_limit) for text in options["limits"])
     changes["limits"] = tuple(dict.fromkeys((*settings.limits, *limits)))
     if options["abort_on_fail"]:
         changes["abort_on_fail"] = True
     return dataclasses.replace(settings, **changes)
+
+
+def _changes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the options say, by the fields of the settings."""
+    changes = {
+        field: _parsed(f"--{option}", options[option], parse)
+        for option, (field, parse) in _PARSED.items()
+        if options.get(option) is not None
+    }
+    plain = ("users", "operations", "processes", "host")
+    changes |= {field: options[field] for field in plain if options.get(field) is not None}
+    if options["stages"]:
+        stages = (_parsed("--stage", text, parse_stage) for text in options["stages"])
+        changes["stages"] = tuple(stages)
+    return changes
 
 
 def _how_much_is_one_choice(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A load while it runs: what was recorded so far, for people who wait and for limits that end it."""
+"""A load while it runs: what was recorded so far, for people who wait and limits that end it."""
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence

@@ -118,12 +118,15 @@ class _Run:
         self.left_behind: set[int] = set()
         self._lock = threading.Lock()
 
-    def pause(self, seconds: float) -> None:
-        """Wait for a planned time, but not beyond the end of the run."""
-        if self.timing.is_real:
-            self.is_over.wait(seconds)
-        else:
-            self.timing.sleep(seconds)
+    def is_over_before(self, due_ns: int) -> bool:
+        """Wait for a planned time, and say whether the run ended before."""
+        early_s = (due_ns - self.timing.now_ns()) / _NS
+        if early_s > 0:
+            if self.timing.is_real:
+                self.is_over.wait(early_s)
+            else:
+                self.timing.sleep(early_s)
+        return not self.watch()
 
     def start(self, work: Callable[[int], None]) -> None:
         """Start a thread with a slot of its own."""
@@ -256,10 +259,7 @@ def _run_closed(run: _Run, model: Closed) -> None:
         work(0)
     else:
         for from_ns, _ in shifts:
-            early_ns = begun_ns + from_ns - run.timing.now_ns()
-            if from_ns and early_ns > 0:
-                run.pause(early_ns / _NS)
-            if not run.watch():
+            if run.is_over_before(begun_ns + from_ns):
                 break
             run.start(work)
         run.join()
@@ -272,10 +272,7 @@ def _run_open(run: _Run, model: Open) -> None:
     began_ns = run.timing.now_ns()
     for offset_ns in offsets_ns(model):
         due_ns = began_ns + offset_ns
-        early_ns = due_ns - run.timing.now_ns()
-        if early_ns > 0:
-            run.pause(early_ns / _NS)
-        if not run.watch():
+        if run.is_over_before(due_ns):
             break
         if not crew.send(due_ns):
             run.recorder.dropped += 1

@@ -60,7 +60,7 @@ def _template(name: str) -> Any:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("perfgate.report"),
         undefined=jinja2.StrictUndefined,
-        autoescape=is_page,
+        autoescape=is_page,  # noqa: S701 - Markdown: finalize puts outside text into code spans
         finalize=_shown if is_page else markdown,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -75,4 +75,3 @@ def _shown(value: object) -> object:
     if isinstance(value, Quoted):
         return value.text
     return plain(value) if isinstance(value, tuple) else value
-

@@ -66,9 +66,7 @@ class LoadView:
 def build_load_view(run: LoadRun) -> LoadView:
     """Format everything that a load showed."""
     total = run.total
-    kinds = sorted(
-        (total.details or total.failures).items(), key=lambda each: (-each[1], each[0])
-    )
+    kinds = sorted((total.details or total.failures).items(), key=lambda each: (-each[1], each[0]))
     return LoadView(
         name=Quoted(run.name),
         outcome=_OUTCOMES[run.outcome],

@@ -111,7 +111,7 @@ class PerformanceTestBase:
         return await measure(name, operation, model, warmup=warmup, clock=self.clock)
 
 
-async def measure(  # noqa: PLR0913 - four of them may only be named
+async def measure(
     name: str,
     operation: Operation,
     model: Model,
@@ -124,9 +124,7 @@ async def measure(  # noqa: PLR0913 - four of them may only be named
     is_async = await warm_up(operation, count=warmup, deadline_s=model.deadline_s, clock=clock)
     before_bytes = settled_rss_bytes()
     with without_collector():
-        load = await run_load(
-            operation, model, is_async=is_async, clock=clock, observer=observer
-        )
+        load = await run_load(operation, model, is_async=is_async, clock=clock, observer=observer)
     return Measurement(
         name=name, load=load, memory_growth_bytes=growth_bytes(before_bytes, settled_rss_bytes())
     )
