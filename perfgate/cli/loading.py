@@ -15,6 +15,8 @@ from perfgate.errors import UsageError
 
 if TYPE_CHECKING:
     from perfgate.commands.load_watch import Progress
+    from perfgate.config import LoadSettings
+    from perfgate.load.live import Snapshot
     from perfgate.load_run import LoadRun
     from perfgate.model import Revision
 
@@ -85,6 +87,25 @@ _files = _options(
     click.option("--markdown", metavar="FILE", help="A table for people."),
     click.option("--html", metavar="FILE", help="A page of its own, without scripts."),
 )
+_large = _options(
+    click.option("--locust", metavar="FILE", help="Let Locust run this locustfile."),
+    click.option("--host", metavar="URL", help="Locust: what is put under load."),
+    click.option("--processes", type=click.IntRange(1, 256), help="Locust: workers on this host."),
+    click.option("--master", is_flag=True, help="Locust: wait for workers on any host."),
+    click.option("--expect-workers", type=click.IntRange(1), help="Locust: how many."),
+    click.option("--wait", metavar="TIME", default="60s", help="Locust: for how long."),
+    click.option(
+        "--master-bind-host",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="Locust: where workers find the master; nothing there asks who they are.",
+    ),
+    click.option("--worker", is_flag=True, help="Locust: make load for a master."),
+    click.option("--master-host", metavar="HOST", default="127.0.0.1", help="Locust: where it is."),
+    click.option(
+        "--master-port", type=click.IntRange(1, 65535), default=5557, help="Locust: of the master."
+    ),
+)
 
 
 @click.command()
@@ -92,6 +113,7 @@ _files = _options(
 @_how_much
 @_judged
 @_files
+@_large
 @shared_options
 def load(shared: Shared, /, scenario: str | None, **options: Any) -> int:
     """Put a load on an operation, and hold it against limits.
@@ -100,13 +122,72 @@ def load(shared: Shared, /, scenario: str | None, **options: Any) -> int:
 
     Exit status: 0 passed; 1 a limit is broken; 2 wrong usage; 3 the numbers cannot be trusted.
     """
-    from perfgate.commands.load import run_in_process
     from perfgate.commands.load_settings import settings_of
 
+    if options["worker"]:
+        return _work(scenario, options)
     settings = settings_of(scenario, options, shared.config())
     with _progress() as progress:
-        run = run_in_process(settings, folder=Path.cwd(), revision=_revision(), progress=progress)
+        if settings.locustfile is None:
+            run = _in_process(settings, options, progress)
+        else:
+            run = _under_locust(settings, options, progress)
     return _finish(run, options)
+
+
+def _in_process(
+    settings: "LoadSettings", options: dict[str, Any], progress: "Progress"
+) -> "LoadRun":
+    from perfgate.commands.load import run_in_process
+
+    if options["master"] or settings.processes or settings.host:
+        raise UsageError("--master, --processes and --host are for Locust: name a --locust FILE")
+    return run_in_process(settings, folder=Path.cwd(), revision=_revision(), progress=progress)
+
+
+def _under_locust(
+    settings: "LoadSettings", options: dict[str, Any], progress: "Progress"
+) -> "LoadRun":
+    from perfgate.commands.load_locust import Around, MasterOptions, run_under_locust
+    from perfgate.config import parse_duration
+
+    master = None
+    if options["master"]:
+        if settings.processes is not None:
+            raise UsageError("--master and --processes: workers are either elsewhere or here")
+        if options["expect_workers"] is None:
+            raise UsageError("--master needs --expect-workers: how many are to make the load?")
+        try:
+            patience_s = parse_duration(options["wait"])
+        except ValueError as error:
+            raise UsageError(f"--wait: {error}") from error
+        master = MasterOptions(
+            bind_host=options["master_bind_host"],
+            port=options["master_port"],
+            expected=options["expect_workers"],
+            patience_s=patience_s,
+        )
+    around = Around(
+        folder=Path.cwd(),
+        python=Path(sys.executable),
+        environ=os.environ,
+        revision=_revision(),
+    )
+    return run_under_locust(settings, master, around, progress)
+
+
+def _work(scenario: str | None, options: dict[str, Any]) -> int:
+    from perfgate.commands.load_locust import WorkerOptions, run_worker_of
+
+    if scenario is not None or options["locust"] or options["master"] or options["limits"]:
+        raise UsageError("--worker gets its scenario from the master, which also judges")
+    worker = WorkerOptions(
+        host=options["master_host"],
+        port=options["master_port"],
+        processes=options["processes"],
+    )
+    run_worker_of(worker, python=Path(sys.executable), environ=os.environ)
+    return 0
 
 
 def _finish(run: "LoadRun", options: dict[str, Any]) -> int:
@@ -148,11 +229,17 @@ def _progress() -> Iterator["Progress"]:
     from perfgate.commands.load_watch import describe
 
     if not sys.stderr.isatty() or os.environ.get("CI"):
-        yield lambda snapshot: None
+        yield _ignore
         return
+
+    def show(snapshot: "Snapshot") -> None:
+        print(f"\r{describe(snapshot)}\x1b[K", end="", file=sys.stderr, flush=True)
+
     try:
-        yield lambda snapshot: print(
-            f"\r{describe(snapshot)}\x1b[K", end="", file=sys.stderr, flush=True
-        )
+        yield show
     finally:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _ignore(snapshot: "Snapshot") -> None:
+    """Show nothing."""

@@ -27,6 +27,8 @@ def check_run(
         series: The operations of each name.
         doubts: Those that the load itself gives.
     """
+    if total.count == 0:  # nothing to hold against anything: that cannot be trusted, nor failed
+        return (), tuple(doubts)
     by_name = {one.name: one for one in series}
     failures: list[str] = []
     unsure = list(doubts)

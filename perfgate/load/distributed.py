@@ -237,7 +237,7 @@ class Accumulator:
             is_final=is_final,
         )
         self._cells.forget_counts()
-        self._lateness.clear()
+        self._lateness = ExponentialHistogram()
         return report
 
 

@@ -25,11 +25,14 @@ class Counts:
         self.warmup_s = 0.0
         self._accumulator = Accumulator()
         self._begin_s: float | None = None
+        self._marks: list[tuple[float, float]] = []
+        self._busiest: float | None = None
 
     def begin(self) -> None:
-        """Forget everything; the load begins."""
-        self._accumulator = Accumulator()
-        self._begin_s = time.perf_counter() + self.warmup_s
+        """Count from the end of the warm-up on; the load begins."""
+        now_s = time.perf_counter()
+        self._begin_s = now_s + self.warmup_s
+        self._marks = [(now_s, time.process_time())]
 
     @property
     def is_counting(self) -> bool:
@@ -76,18 +79,19 @@ class Counts:
 
     def watch_processor(self) -> None:
         """Measure for ever how busy this process is, in its busiest seconds."""
-        marks: list[tuple[float, float]] = []
-        accumulator = None
         while True:
-            if accumulator is not self._accumulator:
-                accumulator, marks = self._accumulator, []
-            marks.append((time.perf_counter(), time.process_time()))
-            while len(marks) > 2 and marks[-1][0] - marks[1][0] >= _CPU_WINDOW_S:  # noqa: PLR2004 - two ends
-                marks.pop(0)
-            wall_s, cpu_s = (last - first for first, last in zip(marks[0], marks[-1], strict=True))
-            if wall_s >= _CPU_WINDOW_S:
-                accumulator.cpu_share = max(accumulator.cpu_share, cpu_s / wall_s)
             gevent.sleep(_CPU_LOOK_S)
+            marks = self._marks
+            if not marks:
+                continue
+            marks.append((time.perf_counter(), time.process_time()))
+            wall_s, cpu_s = (last - first for first, last in zip(marks[0], marks[-1], strict=True))
+            share = cpu_s / wall_s
+            if wall_s >= _CPU_WINDOW_S:
+                marks.pop(0)
+                self._busiest = max(self._busiest or 0.0, share)
+            # Until a whole window has passed, what there is of it.
+            self._accumulator.cpu_share = share if self._busiest is None else self._busiest
 
 
 def _outcome(exception: BaseException | None, response: object) -> str:

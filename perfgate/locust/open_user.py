@@ -46,7 +46,7 @@ class OpenUser(FastHttpUser):
         super().__init__(*arguments, **keywords)
         if not self.rate_per_s > 0 or self.max_in_flight < 1:
             raise ValueError("rate_per_s must be above 0, and max_in_flight at least 1")
-        self._arrivals: tuple[Any, ...] = tuple(self.tasks)
+        self._arrivals: tuple[Any, ...] = tuple(type(self).tasks)
         if any(isinstance(each, type) for each in self._arrivals):
             raise TypeError(f"{type(self).__name__}: tasks must be functions, not TaskSets")
         if self._arrivals:  # without any, Locust says what is missing

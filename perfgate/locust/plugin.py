@@ -40,10 +40,15 @@ def install() -> None:
 
 
 def _add_options(parser: Any) -> None:
-    group = parser.add_argument_group("perfgate")
-    group.add_argument("--perfgate-state", default="", include_in_web_ui=False, help="state file")
-    group.add_argument(
-        "--perfgate-warmup", type=float, default=0.0, include_in_web_ui=False, help="seconds"
+    parser.add_argument(
+        "--perfgate-state", default="", include_in_web_ui=False, help="File for the results."
+    )
+    parser.add_argument(
+        "--perfgate-warmup",
+        type=float,
+        default=0.0,
+        include_in_web_ui=False,
+        help="Seconds that are not counted.",
     )
 
 
