@@ -62,7 +62,7 @@ class WorkerReport(_Value, frozen=True, kw_only=True):
     """All that it counted until now, not only since the report before."""
     parts: tuple[Part, ...]
     cpu_share: float
-    """Of one processor in the busiest seconds so far."""
+    """Of one processor in the busiest seconds so far: taken, or waited for."""
     dropped: int = 0
     """Arrivals that found too many under way, in all."""
     unfinished: int = 0

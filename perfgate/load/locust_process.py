@@ -167,7 +167,7 @@ def _running(
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process and all that it started; gently first, where it still runs."""
     if not _has_ended(process):
-        process.send_signal(signal.SIGTERM)
+        os.kill(process.pid, signal.SIGTERM)
         until_s = time.monotonic() + _GRACE_S
         while not _has_ended(process) and time.monotonic() < until_s:
             time.sleep(_LOOK_S)
@@ -178,7 +178,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Say whether a process has ended, and leave it to be waited for."""
+    """Say whether a process has ended, and leave it to be waited for: its number stays its own."""
     if process.returncode is not None:
         return True
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -203,7 +203,7 @@ def _watch(
             state = _read(state_path)
             if state is not None and on_state(state) and not is_asked_to_end:
                 is_asked_to_end = True
-                process.send_signal(signal.SIGTERM)
+                os.kill(process.pid, signal.SIGTERM)
     return True
 
 
@@ -230,7 +230,8 @@ def _incomplete(
             f"{name}: inconclusive: {len(state.senders)} of {state.expected} workers joined "
             f"within {waited_s:.0f} s"
         )
-    if state is not None and state.has_begun:
+    was_killed = status.returncode < 0  # by us where it hung, else by somebody else
+    if state is not None and (state.has_begun or was_killed):
         what = f"ended with status {status.returncode}" if is_in_time else "did not end"
         return UndecidedError(f"{name}: inconclusive: Locust {what} before its result was whole")
     what = f"Locust ended with status {status.returncode}" if is_in_time else "Locust hung"

@@ -53,7 +53,10 @@ def _of_sender(sender: Sender) -> Iterator[str]:
     if sender.silent_s > MAX_SILENCE_S and sender.state is not SenderState.LOST:
         yield f"nothing was heard of worker {name} for {sender.silent_s:.0f} s"
     if sender.cpu_share > MAX_CPU:
-        yield f"{name} was busy {sender.cpu_share:.0%} of the time: operations queued in it"
+        yield (
+            f"{name} was busy, or waited for a processor, {sender.cpu_share:.0%} of the time: "
+            "operations queued in it"
+        )
 
 
 def _of_lateness(state: LoadState) -> Iterator[str]:

@@ -124,6 +124,7 @@ class _Collector:
         self._warmup_s: float = options.perfgate_warmup
         self._begun_s: float | None = None
         self._ended_s: float | None = None
+        self._is_complete = False
         self.expected = 1
 
     def listen(self) -> None:
@@ -135,11 +136,13 @@ class _Collector:
     def on_start(self, **_more: Any) -> None:
         self._begun_s = time.perf_counter()
         self.merger.begin(self._begun_s)
+        self._write(StateEnd.UNDER_WAY)
 
     def _on_stopping(self, **_more: Any) -> None:
         self._ended_s = self._ended_s or time.perf_counter()
 
     def _on_quit(self, **_more: Any) -> None:
+        self._is_complete = True  # Locust waits for its processes yet, and other greenlets run on
         self.collect(is_final=True)
         self._write(StateEnd.COMPLETE)
 
@@ -151,7 +154,7 @@ class _Collector:
         return {}
 
     def _keep_writing(self) -> None:
-        while True:
+        while not self._is_complete:
             self.collect(is_final=False)
             self._write(StateEnd.UNDER_WAY)
             gevent.sleep(_REPORT_S)

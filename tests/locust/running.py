@@ -141,10 +141,12 @@ def run_load(folder: Path, *arguments: str) -> Ended:
 
 def raw_samples(folder: Path) -> list[tuple[str, float, bool]]:
     """Return name, seconds and success of every request, as the workers kept them."""
-    lines = [line.split() for file in (folder / "raw").iterdir() for line in open(file)]  # noqa: PTH123, SIM115 - short
+    files = (folder / "raw").iterdir()
+    lines = [line.split() for file in files for line in file.read_text().splitlines()]
     return [(name, float(ms) / 1e3, good == "1") for name, ms, good in lines]
 
 
 def read_run(path: Path) -> dict[str, Any]:
+    assert path.exists(), path
     run: dict[str, Any] = json.loads(path.read_bytes())
     return run

@@ -4,7 +4,6 @@ import signal
 import socket
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.locust.running import (
@@ -59,18 +58,14 @@ def test_all_workers_killed_is_no_verdict_either(folder: Path) -> None:
     assert ended.status == 3, ended.err + ended.out
 
 
-def test_a_worker_that_stood_still_makes_the_load_inconclusive(folder: Path) -> None:
+def test_a_worker_that_stands_still_makes_the_load_inconclusive_and_ends_it(folder: Path) -> None:
     with target() as url:
-        load = _load(folder, url, "14s", "--processes", "2")
+        load = _load(folder, url, "60s", "--processes", "2")
         eventually(lambda: len(load.workers()) == 2, "both workers make load")
-        frozen = load.workers()[0]
-        frozen.suspend()
-        psutil.wait_procs([frozen], timeout=8)  # it does not end, so this takes so long
-        frozen.resume()
+        load.workers()[0].suspend()
         ended = load.end()
     assert ended.status == 3, ended.err + ended.out
-    doubts = read_run(folder / "load.json")["doubts"]
-    assert any("nothing was heard of" in doubt or "was lost" in doubt for doubt in doubts)
+    assert any("was lost" in doubt for doubt in read_run(folder / "load.json")["doubts"])
 
 
 def test_a_worker_that_never_joins_makes_the_load_inconclusive(folder: Path) -> None:
@@ -113,7 +108,7 @@ def test_an_interrupt_ends_everything_and_writes_nothing(
         load.signal(number)
         ended = load.end()
     assert ended.status == 130, ended.err + ended.out
-    assert ended.err == "perfgate: interrupted: nothing was judged\n"
+    assert ended.err.strip() == "perfgate: interrupted: nothing was judged"
     assert not (folder / "load.json").exists()
 
 
@@ -188,7 +183,7 @@ def test_a_server_that_is_not_there_is_no_pass(folder: Path) -> None:
     ("text", "message"),
     [
         pytest.param("def broken(:\n", "SyntaxError", id="syntax"),
-        pytest.param("x = 1\n", "No User class found", id="no-user"),
+        pytest.param("import no_such_module\n", "ModuleNotFoundError", id="import"),
     ],
 )
 def test_a_broken_locustfile_is_told_with_what_locust_said(
