@@ -119,8 +119,8 @@ async def _measured(
         warmup = settings.warmup
         if isinstance(warmup, float):
             is_async = await warm_up(inner, count=0, deadline_s=model.deadline_s)
-            before = dataclasses.replace(_unstaged(model), duration_s=warmup)
-            await run_load(inner, before, is_async=is_async)
+            if warmup:
+                await run_load(inner, _lasting(model, warmup), is_async=is_async)
             warmup = 0
         return await measure(
             settings.name,
@@ -132,11 +132,11 @@ async def _measured(
         )
 
 
-def _unstaged(model: Model) -> Model:
-    """Return the load before it changes, to warm up with."""
+def _lasting(model: Model, duration_s: float) -> Model:
+    """Return a load of that kind, unchanging and so long, to warm up with."""
     if isinstance(model, Open):
-        return dataclasses.replace(model, stages=())
-    return dataclasses.replace(model, stages=(), operations=None)
+        return dataclasses.replace(model, stages=(), duration_s=duration_s)
+    return dataclasses.replace(model, stages=(), operations=None, duration_s=duration_s)
 
 
 # --- what it showed ----------------------------------------------------------------------------
