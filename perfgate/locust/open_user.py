@@ -37,6 +37,7 @@ class OpenUser(FastHttpUser):
     """
 
     abstract = True
+    tasks: Any
     rate_per_s: ClassVar[float] = 1.0
     max_in_flight: ClassVar[int] = 500
     concurrency = 500
@@ -46,7 +47,7 @@ class OpenUser(FastHttpUser):
         super().__init__(*arguments, **keywords)
         if not self.rate_per_s > 0 or self.max_in_flight < 1:
             raise ValueError("rate_per_s must be above 0, and max_in_flight at least 1")
-        self._arrivals: tuple[Any, ...] = tuple(type(self).tasks)
+        self._arrivals: tuple[Any, ...] = tuple(self.tasks)
         if any(isinstance(each, type) for each in self._arrivals):
             raise TypeError(f"{type(self).__name__}: tasks must be functions, not TaskSets")
         if self._arrivals:  # without any, Locust says what is missing

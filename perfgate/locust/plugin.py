@@ -27,6 +27,8 @@ __all__ = ["install"]
 _KEY: Final = "perfgate"
 _STOP: Final = "perfgate_stop"
 _REPORT_S: Final = 1.0
+_MASTERLESS_S: Final = 15
+"""Locust lets a worker go on for a minute when it hears no more of its master."""
 _LAST_REPORTS_S: Final = 15.0
 """Beyond the time that requests under way are given: then a worker counts as lost."""
 _LOCAL: Final = "this process"
@@ -35,6 +37,7 @@ _LOCAL: Final = "this process"
 def install() -> None:
     """Register everything; called when Locust reads our locustfile, in each of its processes."""
     locust.runners.WORKER_REPORT_INTERVAL = _REPORT_S
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = _MASTERLESS_S
     events.init_command_line_parser.add_listener(_add_options)
     events.init.add_listener(_start)
 

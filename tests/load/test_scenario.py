@@ -87,7 +87,7 @@ async def test_what_yields_prepares_the_operation(folder: Path, name: str, answe
 @pytest.mark.anyio
 async def test_what_was_prepared_is_cleaned_up(folder: Path) -> None:
     operation = find_operation("loads/shop_scenario.py:with_setup", folder)
-    events = operation.__globals__["events"]  # type: ignore[attr-defined]  # a function
+    events = operation.__globals__["events"]
     async with prepared(operation):
         assert events == ["open"]
     assert events == ["open", "close"]

@@ -78,7 +78,7 @@ def test_at_any_time_the_rounded_concurrency_is_under_way(stages: list[Stage]) -
 def test_stages_that_ask_for_nothing_are_refused() -> None:
     for build in (Closed.staged, Open.staged):
         with pytest.raises(ValueError, match=r"must be"):
-            build([Stage(duration_s=10, target=0)])  # type: ignore[operator]  # mypy joins both to object
+            build([Stage(duration_s=10, target=0)])
 
 
 def test_a_stage_has_no_negative_number() -> None:

@@ -65,12 +65,13 @@ def eventually(condition: Callable[[], Any], what: str) -> None:
 
 
 @contextmanager
-def target(*, stall_s: float = 0.0, every_s: float = 1.0) -> Iterator[str]:
-    """Run the server, and yield its address."""
-    command = [sys.executable, str(Path(__file__).with_name("target.py"))]
-    with subprocess.Popen(
-        [*command, str(stall_s), str(every_s)], stdout=subprocess.PIPE, text=True
-    ) as server:
+def target(
+    *, stall_s: float = 0.0, every_s: float = 1.0, port: int = 0, prefix: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Run the server, and yield its address; ``prefix`` says on which host."""
+    program = Path(__file__).with_name("target.py")
+    command = [*prefix, sys.executable, *map(str, (program, stall_s, every_s, port))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
             yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
@@ -90,11 +91,11 @@ class Ended:
 class Load:
     """A load under way; remembers every process that it was ever seen to have."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> None:
         self.raw = folder / "raw"
         self.raw.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "perfgate", "load", *arguments],
+            [*prefix, sys.executable, "-m", "perfgate", "load", *arguments],
             cwd=folder,
             env=environ_for(folder, RAW_SAMPLES=str(self.raw)),
             stdout=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """A server that answers after a time of its choice, and stands still when it is told to.
 
-``python target.py STALL_S EVERY_S``: prints its port; stands still for so long in every so much.
+``python target.py STALL_S EVERY_S [PORT]``: prints its port; stands still for so long in every so
+much.
 """
 
 import asyncio
@@ -22,8 +23,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-async def main(stall_s: float, every_s: float) -> None:
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)
+async def main(stall_s: float, every_s: float, port: int = 0) -> None:
+    server = await asyncio.start_server(serve, "127.0.0.1", port, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - a program
     until_s = time.monotonic() + 300  # never left behind for long
     while time.monotonic() < until_s:
@@ -31,4 +32,4 @@ async def main(stall_s: float, every_s: float) -> None:
         time.sleep(stall_s)  # noqa: ASYNC251 - nobody is answered meanwhile, which is the point
 
 
-asyncio.run(main(float(sys.argv[1]), float(sys.argv[2])))
+asyncio.run(main(float(sys.argv[1]), float(sys.argv[2]), *map(int, sys.argv[3:])))
