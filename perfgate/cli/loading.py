@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perfgate.cli.options import Shared, shared_options
-from perfgate.cli.printing import say, write
+from perfgate.cli.printing import print_text, say, write
 from perfgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -126,27 +126,31 @@ def load(shared: Shared, /, scenario: str | None, **options: Any) -> int:
 
     if options["worker"]:
         return _work(scenario, options)
-    settings = settings_of(scenario, options, shared.config())
+    config = shared.config()
+    settings = settings_of(scenario, options, config)
+    # What the settings name lies in the project, and what was typed where it was typed.
+    is_named = any(scenario == load.name for load in config.loads)
+    folder = config.root if is_named else Path.cwd()
     with _progress() as progress:
         if settings.locustfile is None:
-            run = _in_process(settings, options, progress)
+            run = _in_process(settings, options, folder, progress)
         else:
-            run = _under_locust(settings, options, progress)
+            run = _under_locust(settings, options, folder, progress)
     return _finish(run, options)
 
 
 def _in_process(
-    settings: "LoadSettings", options: dict[str, Any], progress: "Progress"
+    settings: "LoadSettings", options: dict[str, Any], folder: Path, progress: "Progress"
 ) -> "LoadRun":
     from perfgate.commands.load import run_in_process
 
     if options["master"] or settings.processes or settings.host:
         raise UsageError("--master, --processes and --host are for Locust: name a --locust FILE")
-    return run_in_process(settings, folder=Path.cwd(), revision=_revision(), progress=progress)
+    return run_in_process(settings, folder=folder, revision=_revision(), progress=progress)
 
 
 def _under_locust(
-    settings: "LoadSettings", options: dict[str, Any], progress: "Progress"
+    settings: "LoadSettings", options: dict[str, Any], folder: Path, progress: "Progress"
 ) -> "LoadRun":
     from perfgate.commands.load_locust import Around, MasterOptions, run_under_locust
     from perfgate.config import parse_duration
@@ -168,7 +172,7 @@ def _under_locust(
             patience_s=patience_s,
         )
     around = Around(
-        folder=Path.cwd(),
+        folder=folder,
         python=Path(sys.executable),
         environ=os.environ,
         revision=_revision(),
@@ -202,7 +206,7 @@ def _finish(run: "LoadRun", options: dict[str, Any]) -> int:
     if targets.count("-") > 1:
         raise UsageError("only one of --json, --markdown and --html can go to standard output")
     if "-" not in targets:
-        print(render_load_text(run), end="")
+        print_text(render_load_text(run))
     if options["json_file"]:
         write(options["json_file"], encode_load_run(run))
     if options["markdown"]:

@@ -149,7 +149,7 @@ def _run_of(
     total = _series(measurement)
     metrics = measurement.metrics()
     doubts = load.doubts if load.ok else (*load.doubts, NO_SUCCESS)
-    failures, doubts = check_run(settings.limits, total, metrics, (), doubts)
+    failures, doubts = check_run(settings.limits, total, metrics, {}, doubts)
     failures = watch.joined_with(failures)
     return LoadRun(
         schema=LOAD_SCHEMA,

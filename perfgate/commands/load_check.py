@@ -15,7 +15,7 @@ def check_run(
     limits: Sequence[str],
     total: Series,
     metrics: Mapping[str, float | None],
-    series: Sequence[Series],
+    series: Mapping[str, tuple[int, Mapping[str, float | None]]],
     doubts: Sequence[str],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return which limits were broken, and why the numbers are in doubt.
@@ -24,32 +24,25 @@ def check_run(
         limits: Such as ``p95 < 500ms``, or ``GET /login: p95 < 300ms`` for one name.
         total: All operations.
         metrics: Their numbers; None for what there were too few of.
-        series: The operations of each name.
+        series: How many operations of each name ended, and their numbers.
         doubts: Those that the load itself gives.
     """
     if total.count == 0:  # nothing to hold against anything: that cannot be trusted, nor failed
         return (), tuple(doubts)
-    by_name = {one.name: one for one in series}
     failures: list[str] = []
     unsure = list(doubts)
     for text in limits:
         name, colon, expression = text.rpartition(": ")
         if not colon:
             check = check_limits("", metrics, [expression], count=total.count)
-        elif name in by_name:
-            found = by_name[name]
-            known = _known_metrics(metrics) | found.metrics
-            check = check_limits("", known, [expression], count=found.count)
+        elif name in series:
+            count, numbers = series[name]
+            check = check_limits("", numbers, [expression], count=count)
         else:
-            known_names = ", ".join(by_name) or "none"
+            known_names = ", ".join(series) or "none"
             failures.append(f"{text}: nothing is called {name} (there are: {known_names})")
             continue
         prefix = f"{name}: " if colon else ""
         failures += [prefix + failure for failure in check.failures]
         unsure += [prefix + doubt for doubt in check.doubts]
     return tuple(failures), tuple(unsure)
-
-
-def _known_metrics(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Return the names of all metrics; a name has them all, though perhaps too few operations."""
-    return dict.fromkeys(metrics)

@@ -16,6 +16,7 @@ from perfgate.errors import UsageError
 from perfgate.load.distributed import LoadState, Part, Sender, SenderState
 from perfgate.load.live import Snapshot, histogram_metrics
 from perfgate.load.locust_process import LocustPlan, MasterPlan, run_locust, run_worker
+from perfgate.load.outcomes import Outcome
 from perfgate.load.trust import doubts_of, has_lost, short_name
 from perfgate.load_run import (
     LOAD_SCHEMA,
@@ -236,7 +237,8 @@ def _run_of(
         for name in names
     )
     doubts = doubts_of(state) if total.ok else (*doubts_of(state), NO_SUCCESS)
-    failures, doubts = check_run(settings.limits, total, _metrics(total, state), series, doubts)
+    by_name = {one.name: (one.count, _metrics(one, state)) for one in series}
+    failures, doubts = check_run(settings.limits, total, _metrics(total, state), by_name, doubts)
     failures = watch.joined_with(failures)
     is_open = state.lateness is not None
     return LoadRun(
@@ -304,7 +306,11 @@ def _metrics(series: Series, state: LoadState) -> dict[str, float | None]:
         "operations": float(ended),
         "dropped": float(state.dropped),
         "total_time": state.wall_s,
-        **{f"errors.{kind}": float(count) for kind, count in series.failures.items()},
+        **{
+            f"errors.{outcome.value}": float(series.failures.get(outcome.value, 0))
+            for outcome in Outcome
+            if outcome is not Outcome.OK
+        },
     }
     if series.service is not None:
         service = ExponentialHistogram.from_data(series.service)
@@ -313,6 +319,10 @@ def _metrics(series: Series, state: LoadState) -> dict[str, float | None]:
 
 
 def _with_metrics(series: Series, state: LoadState) -> Series:
-    known = {name: value for name, value in _metrics(series, state).items() if value is not None}
+    known = {
+        name: value
+        for name, value in _metrics(series, state).items()
+        if value is not None and not (name.startswith("errors.") and value == 0)
+    }
     changed: Series = msgspec.structs.replace(series, metrics=known)
     return changed

@@ -93,8 +93,10 @@ def build_load_view(run: LoadRun) -> LoadView:
 
 def _demand(demand: Demand) -> str:
     if demand.kind is DemandKind.OPEN:
-        rate = _UNKNOWN if demand.rate_per_s is None else f"{demand.rate_per_s:.4g}"
-        text = f"open load of {rate} arrivals per second"
+        if demand.rate_per_s is not None:
+            text = f"open load of {demand.rate_per_s:.4g} arrivals per second"
+        else:  # which each user has its own of
+            text = f"open load of {demand.users or 0:.4g} users"
     else:
         users = _UNKNOWN if demand.users is None else f"{demand.users:.4g}"
         text = f"closed load of {users} at once"

@@ -1,11 +1,17 @@
+import contextlib
 import json
+import os
+import pty
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.command_line import perfgate
+from tests.command_line import environ_for, perfgate
 
 SHOP = """
 import asyncio
@@ -22,6 +28,11 @@ def block():
 
 async def forgets():
     asyncio.sleep(0.002)
+"""
+MARK = """
+async def mark():
+    print("under way", flush=True)
+    await asyncio.sleep(0.01)
 """
 SETTINGS = """
 [tool.perfgate.load.checkout]
@@ -114,6 +125,66 @@ def test_a_hopeless_load_ends_early(folder: Path) -> None:
     assert run["wall_s"] < 10
     (failure,) = run["failures"]
     assert failure == "error_rate < 1%: was 1 after 1 s: ended early"
+
+
+def test_what_the_settings_name_is_found_from_any_folder_of_the_project(folder: Path) -> None:
+    (folder / "deep").mkdir()
+    done = perfgate(folder / "deep", "load", "checkout")
+    assert done.status == 0, done.err
+
+
+@pytest.mark.parametrize(("variables", "is_shown"), [({}, True), ({"CI": "true"}, False)])
+def test_progress_is_shown_at_a_terminal_and_not_in_ci(
+    folder: Path, variables: dict[str, str], *, is_shown: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "perfgate", "load", "shop.py:look", "--time", "2.5s"],
+        cwd=folder,
+        env=environ_for(folder, **variables),
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    process.wait(timeout=60)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux: everything was read, and nobody writes any more
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    os.close(ours)
+    assert (re.search(rb"\r\d\.\d s  \d[\d,]* ok  0 failed  \d", shown) is not None) is is_shown
+    assert shown.endswith(b"\r\x1b[K") is is_shown
+
+
+def test_an_interrupt_writes_nothing(folder: Path) -> None:
+    arguments = ("load", "shop.py:mark", "--time", "60s", "--json", "load.json")
+    (folder / "shop.py").write_text(SHOP + MARK)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "perfgate", *arguments],
+        cwd=folder,
+        env=environ_for(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # it is under way
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip() == b"perfgate: interrupted: nothing was judged"
+    assert not (folder / "load.json").exists()
+
+
+def test_a_job_of_github_actions_takes_no_commands_from_a_scenario(folder: Path) -> None:
+    name = "::warning::x"
+    (folder / "shop.py").write_text(
+        SHOP + f'class Odd(Exception): pass\nOdd.__name__ = "{name}"\n'
+        "async def odd():\n    raise Odd\n"
+    )
+    done = perfgate(folder, "load", "shop.py:odd", "--operations", "5", GITHUB_ACTIONS="true")
+    first, *_, last = done.out.splitlines()
+    assert first.startswith("::stop-commands::")
+    assert last == f"::{first.removeprefix('::stop-commands::')}::"
 
 
 def test_nothing_but_failures_is_no_pass_even_without_limits(folder: Path) -> None:
