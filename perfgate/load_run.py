@@ -5,7 +5,7 @@ Numbers are in seconds, bytes, plain ratios and per second.
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -25,6 +25,7 @@ __all__ = [
     "Series",
     "encode_load_run",
     "is_load_suite",
+    "may_hold",
     "outcome_of",
 ]
 
@@ -163,6 +164,15 @@ class LoadRun(_Value, frozen=True, kw_only=True):
 def is_load_suite(suite: str) -> bool:
     """Say whether what is approved in a suite was measured by a load."""
     return suite.startswith(SUITE_PREFIX)
+
+
+def may_hold(measured: Collection[str], suite: str) -> bool:
+    """Say whether results of these suites could hold another one, so that it is missing there.
+
+    A load holds one scenario, and a run of benchmarks no load.
+    """
+    is_load = all(map(is_load_suite, measured))
+    return suite in measured or not (is_load or is_load_suite(suite))
 
 
 def outcome_of(failures: Sequence[str], doubts: Sequence[str]) -> LoadOutcome:

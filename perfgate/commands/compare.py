@@ -9,7 +9,7 @@ from perfgate.config import Config
 from perfgate.errors import UndecidedError, UsageError
 from perfgate.gate import exit_status, fails_on, judge, shift_note
 from perfgate.git import open_repository
-from perfgate.load_run import is_load_suite
+from perfgate.load_run import may_hold
 from perfgate.model import (
     Baseline,
     Benchmark,
@@ -110,7 +110,8 @@ def against_baselines(results: Results, known: Known, config: Config) -> Report:
         UndecidedError: there are no baselines at all.
     """
     baselines, environment = known
-    baselines = _of_its_kind(baselines, results)
+    own = {one.suite for one in results.benchmarks}
+    baselines = {name: known for name, known in baselines.items() if may_hold(own, known[0])}
     if not baselines:
         raise UndecidedError(
             "no baselines to compare with: record some with "
@@ -129,19 +130,6 @@ def against_baselines(results: Results, known: Known, config: Config) -> Report:
         for name, suite in sorted(suites.items())
     )
     return finished_report(evidence, results, config, notes=_baseline_notes(evidence, results))
-
-
-def _of_its_kind(
-    baselines: Mapping[str, tuple[str, Baseline]], results: Results
-) -> Mapping[str, tuple[str, Baseline]]:
-    """Leave out what such a file cannot hold: a load holds one scenario, a run no load."""
-    own = {one.suite for one in results.benchmarks}
-    is_load = all(map(is_load_suite, own))
-    return {
-        name: (suite, baseline)
-        for name, (suite, baseline) in baselines.items()
-        if suite in own or not (is_load or is_load_suite(suite))
-    }
 
 
 def _baseline_notes(evidence: Sequence[Evidence], results: Results) -> list[Note]:

@@ -1,6 +1,7 @@
 """``perfgate load --locust``: a load that Locust makes, on this host or on many."""
 
 import importlib.util
+import math
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -158,7 +159,7 @@ def _times(settings: LoadSettings) -> tuple[float, float]:
     warmup_s = settings.warmup or 0.0
     if warmup_s >= settings.duration_s:
         raise UsageError("--warmup leaves nothing of --time to be counted")
-    return settings.duration_s, warmup_s
+    return float(math.ceil(settings.duration_s)), warmup_s  # Locust knows whole seconds only
 
 
 def _master(processes: int | None, options: MasterOptions | None) -> MasterPlan | None:

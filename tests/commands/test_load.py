@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import environ_for, perfgate
+from tests.command_line import approve, environ_for, measured, perfgate, write_results
 
 SHOP = """
 import asyncio
@@ -314,6 +314,19 @@ def test_a_load_is_approved_and_gated_like_any_benchmark(folder: Path) -> None:
     assert "load:checkout" in done.out
     assert done.status != 0
     assert "16" in done.out
+
+
+def test_pruning_after_a_load_leaves_benchmarks_alone_and_the_other_way_round(
+    folder: Path,
+) -> None:
+    approve(folder, measured("test_pay"))
+    perfgate(folder, "load", "checkout", "--json", "load.json")
+    update = ("update-baselines", "--prune", "--reason", "as it is here", "--from")
+    assert perfgate(folder, *update, "load.json").status == 0
+    bench = write_results(folder / "bench.json", measured("test_pay"))
+    assert perfgate(folder, *update, bench).status == 0
+    kept = {file.name for file in folder.glob("baselines/*/*.json")}
+    assert kept == {"load.checkout.json", "shop.json"}
 
 
 def test_a_load_in_doubt_approves_nothing(folder: Path) -> None:
