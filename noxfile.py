@@ -71,6 +71,15 @@ def monitor(session: nox.Session) -> None:
 
 
 @nox.session
+def locust(session: nox.Session) -> None:
+    """Let Locust make loads: true counts, lost workers, cut wires, interrupts; four minutes."""
+    # Not beside the other tests: Locust brings a pytest plugin of its own.
+    groups = nox.project.dependency_groups(PYPROJECT, "test")
+    session.install("-e", ".[load,locust,services]", *groups)
+    session.run("python", "-m", "pytest", "-q", "-m", "locust", "tests/locust", *session.posargs)
+
+
+@nox.session
 def performance(session: nox.Session) -> None:
     """Hold the services' loads, rate limits and circuit breakers to their targets; 90 seconds."""
     session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))

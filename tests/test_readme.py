@@ -15,7 +15,7 @@ from perfgate.units import parse_ratio, parse_seconds
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-TABLES = ("root", "file", "suites", "overrides", "waivers")
+TABLES = ("root", "file", "suites", "overrides", "waivers", "loads")
 """Fields of the settings that are no lines of their own in the table."""
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "failure_status",
     "print_report",
     "print_table",
+    "print_text",
     "read_report",
     "save",
     "say",
@@ -61,12 +62,16 @@ def print_report(
     report: "Report", *, color: bool, target: str | None = None, verbose: bool = False
 ) -> None:
     """Print a report, unless it went to standard output as a document already."""
-    is_in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
     if target != "-":
-        text = _table(report, color=color, verbose=verbose)
-        print(_guarded(text) if is_in_actions else text, end="")
-    if is_in_actions:
+        print_text(_table(report, color=color, verbose=verbose))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
         _show_in_actions(report, is_stdout_taken=target == "-")
+
+
+def print_text(text: str) -> None:
+    """Print text with words of others in it: in a job of GitHub Actions none becomes a command."""
+    is_in_actions = os.environ.get("GITHUB_ACTIONS") == "true"
+    print(_guarded(text) if is_in_actions else text, end="")
 
 
 def print_table(report: "Report", *, color: bool, verbose: bool) -> None:

@@ -9,6 +9,7 @@ from perfgate.config import Config
 from perfgate.errors import UndecidedError, UsageError
 from perfgate.gate import exit_status, fails_on, judge, shift_note
 from perfgate.git import open_repository
+from perfgate.load_run import may_hold
 from perfgate.model import (
     Baseline,
     Benchmark,
@@ -109,6 +110,8 @@ def against_baselines(results: Results, known: Known, config: Config) -> Report:
         UndecidedError: there are no baselines at all.
     """
     baselines, environment = known
+    own = {one.suite for one in results.benchmarks}
+    baselines = {name: known for name, known in baselines.items() if may_hold(own, known[0])}
     if not baselines:
         raise UndecidedError(
             "no baselines to compare with: record some with "

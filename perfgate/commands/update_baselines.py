@@ -15,6 +15,7 @@ from perfgate.baselines.update import LineChange, UpdatePlan, check_only, plan_u
 from perfgate.commands.selection import missing_shards
 from perfgate.config import Config
 from perfgate.errors import UndecidedError, UsageError
+from perfgate.load_run import may_hold
 from perfgate.measure.environment import describe_environment
 from perfgate.model import Baseline, Results
 from perfgate.report.text import visible
@@ -85,7 +86,9 @@ def update_baselines(
     if results.is_mixed:
         raise UsageError("the results are of many environments: approve those of each by itself")
     folder, key = config.root / "baselines", results.environment.key
-    old = {file.suite: file for file in load_baselines(folder, key)}
+    own = {benchmark.suite for benchmark in results.benchmarks}
+    approved = load_baselines(folder, key)
+    old = {file.suite: file for file in approved if may_hold(own, file.suite)}
     gone = _gone(old, results, suites) if prune else frozenset[str]()
     check_only(only - gone, results)
     missing = missing_shards(results.legs)

@@ -1,6 +1,13 @@
 """The settings of a project: ``[tool.perfgate]`` in pyproject.toml, read into one frozen Config."""
 
 from perfgate.config.limits import KNOWN_METRICS, Limit, parse_limit
+from perfgate.config.loads import (
+    parse_duration,
+    parse_load_limit,
+    parse_positive_rate,
+    parse_stage,
+    parse_warmup,
+)
 from perfgate.config.reader import (
     find_root,
     load_config,
@@ -12,7 +19,9 @@ from perfgate.config.settings import (
     BenchmarkOverride,
     Config,
     DriftPolicy,
+    LoadSettings,
     NewPolicy,
+    Ramp,
     Rule,
     Suite,
     UndecidedPolicy,
@@ -28,7 +37,9 @@ __all__ = [
     "Config",
     "DriftPolicy",
     "Limit",
+    "LoadSettings",
     "NewPolicy",
+    "Ramp",
     "Rule",
     "Suite",
     "UndecidedPolicy",
@@ -43,6 +54,11 @@ __all__ = [
     "load_config",
     "parse_budget",
     "parse_config",
+    "parse_duration",
     "parse_limit",
+    "parse_load_limit",
+    "parse_positive_rate",
+    "parse_stage",
     "parse_threshold",
+    "parse_warmup",
 ]

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
 from perfgate.config.limits import Limit, parse_limit
+from perfgate.config.loads import LOAD_SETTINGS, read_load
 from perfgate.config.settings import (
     BenchmarkOverride,
     Config,
@@ -41,6 +42,7 @@ _SETTINGS: Final = (
     "suites",
     "benchmarks",
     "waivers",
+    "load",
 )
 _OVERRIDABLE: Final = ("threshold", "floor", "limits")
 _WAIVER_KEYS: Final = ("benchmark", "max_slowdown", "reason", "expires")
@@ -107,6 +109,7 @@ def parse_config(content: bytes, file: Path, *, today: dt.date) -> Config:
     _refuse_twins(table, "benchmarks", [override.match for override in overrides])
     waivers = tuple(_waiver(each, today) for each in table.array("waivers", _WAIVER_KEYS))
     _refuse_twins(table, "waivers", [waiver.benchmark for waiver in waivers])
+    loads = tuple(read_load(name, each) for name, each in table.named("load", LOAD_SETTINGS))
     return Config(
         root=root,
         file=file,
@@ -125,6 +128,7 @@ def parse_config(content: bytes, file: Path, *, today: dt.date) -> Config:
         suites=suites,
         overrides=overrides,
         waivers=waivers,
+        loads=loads,
     )
 
 

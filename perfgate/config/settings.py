@@ -14,7 +14,9 @@ __all__ = [
     "BenchmarkOverride",
     "Config",
     "DriftPolicy",
+    "LoadSettings",
     "NewPolicy",
+    "Ramp",
     "Rule",
     "Suite",
     "UndecidedPolicy",
@@ -95,6 +97,43 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ramp:
+    """A stretch of a load: how long, and what is reached at its end."""
+
+    duration_s: float
+    target: float
+    is_rate: bool
+    """Arrivals per second; else operations at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSettings:
+    """One load, as far as it is said; None and empty mean that it is not."""
+
+    name: str
+    operation: str | None = None
+    """``FILE.py:FUNCTION`` or ``module:function``, for the engine of perfgate itself."""
+    locustfile: str | None = None
+    """For Locust."""
+    users: int | None = None
+    rate_per_s: float | None = None
+    """Arrivals; with Locust, users that start."""
+    duration_s: float | None = None
+    operations: int | None = None
+    stages: tuple[Ramp, ...] = ()
+    warmup: float | int | None = None
+    """A whole number of operations, or a float of seconds."""
+    timeout_s: float | None = None
+    """Of each operation."""
+    limits: tuple[str, ...] = ()
+    grace_s: float | None = None
+    """How long a limit may be broken at the beginning."""
+    abort_on_fail: bool | None = None
+    processes: int | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings of a project; ``file`` is None where there is no pyproject.toml."""
 
@@ -123,6 +162,7 @@ class Config:
     """As configured, before any look at the files; empty: found by their names."""
     overrides: tuple[BenchmarkOverride, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    loads: tuple[LoadSettings, ...] = ()
 
     def rule_for(self, benchmark_id: str, suite: str) -> Rule:
         """Combine what holds for one benchmark: the project, its suite, then one override.

@@ -17,8 +17,9 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
-from perfgate.load.arrivals import offsets_ns
+from perfgate.load.arrivals import offsets_ns, shifts_ns
 from perfgate.load.clock import Clock, Timing, timing_of
+from perfgate.load.live import Observer
 from perfgate.load.models import Closed, Model, Open
 from perfgate.load.outcomes import Outcome
 from perfgate.load.recorder import Recorder
@@ -40,7 +41,11 @@ _UNAWAITED = "the operation returned a coroutine that nobody awaits: await it in
 
 
 async def run_async(
-    operation: AsyncOperation, model: Model, *, clock: Clock | None = None
+    operation: AsyncOperation,
+    model: Model,
+    *,
+    clock: Clock | None = None,
+    observer: Observer | None = None,
 ) -> LoadResult:
     """Put a load on an operation and return what was measured.
 
@@ -52,6 +57,7 @@ async def run_async(
         operation: Called for each operation; its result is awaited.
         model: How much of it, and how long.
         clock: Replaces the real one for times and planned starts, not for deadlines.
+        observer: Is shown what was recorded while the load runs, and may end it.
 
     Raises:
         MeasurementError: the operation cannot be awaited, or left a coroutine that nobody awaits.
@@ -59,11 +65,15 @@ async def run_async(
     timing = timing_of(clock)
     floor_s = await _harness_floor_s() if timing.is_real else None
     with refuse_unawaited(operation):
-        return await _run(operation, model, timing, floor_s)
+        return await _run(operation, model, timing, floor_s, observer)
 
 
 async def _run(
-    operation: AsyncOperation, model: Model, timing: Timing, floor_s: float | None
+    operation: AsyncOperation,
+    model: Model,
+    timing: Timing,
+    floor_s: float | None,
+    observer: Observer | None = None,
 ) -> LoadResult:
     run = (
         _ClosedRun(operation, model, timing)
@@ -74,11 +84,13 @@ async def _run(
         async with anyio.create_task_group() as tasks:
             run.tasks = tasks
             tasks.start_soon(run.watch.look)
+            if observer is not None:
+                tasks.start_soon(run.show, observer)
             await run.load()
             tasks.cancel_scope.cancel()
     if run.fatal is not None:
         raise run.fatal
-    run.recorder.is_aborted = limit.cancelled_caught
+    run.recorder.is_aborted |= limit.cancelled_caught
     run.recorder.longest_stall_ns = run.watch.longest_stall_ns
     return run.recorder.result(floor_s=floor_s)
 
@@ -150,6 +162,14 @@ class _Run:
         self.recorder.ok_ns.append(took_ns)
         return True
 
+    async def show(self, observer: Observer) -> None:
+        """Show what was recorded again and again, until the observer ends the load."""
+        while True:
+            await anyio.sleep(observer.period_s)
+            if observer.look(self.recorder):
+                self.recorder.is_aborted = True
+                self.tasks.cancel_scope.cancel()
+
     def _end(self, error: BaseException) -> None:
         if self.fatal is None:
             self.fatal = error
@@ -159,33 +179,36 @@ class _Run:
 class _ClosedRun(_Run):
     def __init__(self, operation: AsyncOperation, model: Closed, timing: Timing) -> None:
         super().__init__(operation, model, timing)
-        self._concurrency = model.concurrency
         self._shared: Iterator[None] = (
             itertools.repeat(None)
             if model.operations is None
             else itertools.repeat(None, model.operations)
         )
-        self._end_ns = _FOREVER_NS
-        if model.duration_s is not None:
-            self._end_ns = timing.now_ns() + round(model.duration_s * _NS)
+        self._begun_ns = timing.now_ns()
+        duration_s = model.duration_s
+        whole = (0, _FOREVER_NS if duration_s is None else round(duration_s * _NS))
+        self._shifts = shifts_ns(model.stages, model.concurrency) or (whole,) * model.concurrency
         self._last_ends_ns: list[int] = []
-        self._left = model.concurrency
+        self._left = len(self._shifts)
         self._all_done = anyio.Event()
 
     async def load(self) -> None:
         """Run until the iterator is used up or the time is."""
-        for _ in range(self._concurrency):
-            self.tasks.start_soon(self._work)
+        for from_ns, until_ns in self._shifts:
+            early_ns = self._begun_ns + from_ns - self._timing.now_ns()
+            if from_ns and early_ns > 0:
+                await self._timing.sleep_async(early_ns / _NS)
+            self.tasks.start_soon(self._work, self._begun_ns + until_ns)
         await self._all_done.wait()
         recorder = self.recorder
         recorder.overhang_ns = sum(
             max(0, ended_ns - recorder.last_begun_ns) for ended_ns in self._last_ends_ns
         )
 
-    async def _work(self) -> None:
+    async def _work(self, end_ns: int) -> None:
         slot = self.watch.add()
         try:
-            while await self._stretch(slot):
+            while await self._stretch(slot, end_ns):
                 pass
         finally:
             self.watch.begun_ns[slot] = IDLE_NS
@@ -193,7 +216,7 @@ class _ClosedRun(_Run):
             if not self._left:
                 self._all_done.set()
 
-    async def _stretch(self, slot: int) -> bool:
+    async def _stretch(self, slot: int, end_ns: int) -> bool:
         """Run operations in one cancel scope: until one is cancelled, or none is left (False).
 
         A scope for each operation would cost ten times what the loop does.
@@ -202,7 +225,7 @@ class _ClosedRun(_Run):
         watch, recorder = self.watch, self.recorder
         with anyio.CancelScope() as scope:
             watch.scopes[slot] = scope
-            begun_ns, ended_ns, is_late = await self._loop(slot)
+            begun_ns, ended_ns, is_late = await self._loop(slot, end_ns)
             recorder.last_begun_ns = max(recorder.last_begun_ns, begun_ns)
             self._last_ends_ns.append(ended_ns)
             return is_late
@@ -211,7 +234,9 @@ class _ClosedRun(_Run):
         recorder.timed_out(self._deadline_ns, is_censored=True)
         return True
 
-    async def _loop(self, slot: int) -> tuple[int, int, bool]:  # noqa: C901, PLR0915 - calls would cost what is measured
+    async def _loop(  # noqa: C901, PLR0915 - calls would cost what is measured
+        self, slot: int, end_ns: int
+    ) -> tuple[int, int, bool]:
         """Run operations one after the other: the loop whose cost is the harness's.
 
         Returns:
@@ -223,7 +248,6 @@ class _ClosedRun(_Run):
         keep = self.recorder.ok_ns.append
         begun_at = self.watch.begun_ns
         deadline_ns = self._deadline_ns
-        end_ns = self._end_ns
         slice_ns = min(_SLICE_NS, deadline_ns)
         began = ended = now_ns()
         # Before it nothing can be late and nobody starve, so one comparison is enough.

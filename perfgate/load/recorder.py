@@ -10,7 +10,7 @@ from array import array
 from collections import Counter
 
 from perfgate.load.clock import Timing
-from perfgate.load.models import Model
+from perfgate.load.models import Model, Open
 from perfgate.load.outcomes import Outcome, classify, detail_of, outcome_of_result, status_of
 from perfgate.load.result import FailureGroup, LoadResult, Times
 
@@ -36,6 +36,7 @@ class Recorder:
 
     def __init__(self, model: Model, timing: Timing) -> None:
         self._model = model
+        self.is_open = isinstance(model, Open)
         self._timing = timing
         self.ok_ns = array("q")
         self.response_ns = array("q")
@@ -53,6 +54,17 @@ class Recorder:
         self._began_ns = timing.now_ns()
         self._cpu_began_s = time.process_time()
         self._collections_before = _collections()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time since the begin."""
+        return (self._timing.now_ns() - self._began_ns) / _NS
+
+    @property
+    def failed(self) -> int:
+        """How many failed so far."""
+        with self._lock:
+            return sum(len(each.durations_ns) for each in self._failures.values())
 
     def raised(self, error: BaseException, took_ns: int, *, outcome: Outcome | None = None) -> None:
         """Count an operation that raised."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Final
 
-from perfgate.load.models import Model, Open
+from perfgate.load.models import Closed, Model, Open
 from perfgate.load.outcomes import Outcome
 from perfgate.stats.quantiles import (
     MIN_ROUNDS_P50,
@@ -70,6 +70,10 @@ class Times:
     def stdev_s(self) -> float | None:
         """The standard deviation; None below two."""
         return stdev(self._ordered_ns) / _NS if len(self) > 1 else None
+
+    def all_s(self) -> list[float]:
+        """Return every time, ascending."""
+        return [duration_ns / _NS for duration_ns in self._ordered_ns]
 
     def quantile_s(self, percent: int) -> float | None:
         """Return the nearest-rank quantile, however few there are; None where there are none."""
@@ -232,12 +236,14 @@ class LoadResult:
         return doubts
 
     def _of_closed(self) -> list[str]:
-        wanted = getattr(self.model, "concurrency", 1)
+        wanted = self.model.mean_concurrency if isinstance(self.model, Closed) else 1
         if wanted == 1 or not self.is_real_time or not self.count:
+            return []
+        if self.is_aborted and self.model.stages:  # how much was wanted until then varied
             return []
         doubts = []
         if self.concurrency < MIN_CONCURRENCY * wanted:
-            doubts.append(f"only {self.concurrency:.3g} of {wanted} operations were under way")
+            doubts.append(f"only {self.concurrency:.3g} of {wanted:.4g} operations were under way")
         if self.cpu_share > MAX_CPU:
             doubts.append(_saturated(self.cpu_share))
         return doubts

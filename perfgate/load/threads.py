@@ -4,6 +4,7 @@ The threads are daemons, for an operation that never returns cannot be stopped: 
 and must not keep the process alive.
 """
 
+import contextlib
 import functools
 import itertools
 import queue
@@ -12,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from perfgate.load.arrivals import offsets_ns
+from perfgate.load.arrivals import offsets_ns, shifts_ns
 from perfgate.load.clock import Clock, Timing, timing_of
+from perfgate.load.live import Observer
 from perfgate.load.models import Closed, Model, Open
 from perfgate.load.outcomes import Outcome, outcome_of_result
 from perfgate.load.recorder import Recorder
@@ -40,6 +42,7 @@ def run_threads(
     *,
     clock: Clock | None = None,
     is_cancelled: threading.Event | None = None,
+    observer: Observer | None = None,
 ) -> LoadResult:
     """Put a load on an operation that blocks, and return what was measured.
 
@@ -50,6 +53,7 @@ def run_threads(
         model: How much of it, and how long.
         clock: Replaces the real one for times and planned starts.
         is_cancelled: Ends the run once it is set.
+        observer: Is shown what was recorded while the load runs, and may end it.
 
     Raises:
         MeasurementError: the operation returned a coroutine, or made one and forgot it.
@@ -58,18 +62,23 @@ def run_threads(
     timing = timing_of(clock)
     floor_s = _harness_floor_s() if timing.is_real else None
     with refuse_unawaited(operation):
-        recorder = _run(operation, model, timing, is_cancelled or threading.Event())
+        recorder = _run(operation, model, timing, is_cancelled or threading.Event(), observer)
     return recorder.result(floor_s=floor_s)
 
 
 def _run(
-    operation: Callable[[], Any], model: Model, timing: Timing, is_cancelled: threading.Event
+    operation: Callable[[], Any],
+    model: Model,
+    timing: Timing,
+    is_cancelled: threading.Event,
+    observer: Observer | None = None,
 ) -> Recorder:
     run = _Run(operation, model, timing, is_cancelled)
-    if isinstance(model, Open):
-        _run_open(run, model)
-    else:
-        _run_closed(run, model)
+    with run.shown(observer):
+        if isinstance(model, Open):
+            _run_open(run, model)
+        else:
+            _run_closed(run, model)
     if run.fatal is not None:
         raise run.fatal
     return run.recorder
@@ -108,6 +117,16 @@ class _Run:
         self.last_ends_ns: list[int] = []
         self.left_behind: set[int] = set()
         self._lock = threading.Lock()
+
+    def is_over_before(self, due_ns: int) -> bool:
+        """Wait for a planned time, and say whether the run ended before."""
+        early_s = (due_ns - self.timing.now_ns()) / _NS
+        if early_s > 0:
+            if self.timing.is_real:
+                self.is_over.wait(early_s)
+            else:
+                self.timing.sleep(early_s)
+        return not self.watch()
 
     def start(self, work: Callable[[int], None]) -> None:
         """Start a thread with a slot of its own."""
@@ -176,6 +195,29 @@ class _Run:
                     self.is_over.set()
         return not self.is_over.is_set()
 
+    @contextlib.contextmanager
+    def shown(self, observer: Observer | None) -> Iterator[None]:
+        """Show what is recorded again and again, until the run or the observer ends it."""
+        if observer is None:
+            yield
+            return
+        is_done = threading.Event()
+
+        def show() -> None:
+            while not is_done.wait(observer.period_s):
+                if observer.look(self.recorder):
+                    self.recorder.is_aborted = True
+                    self.is_over.set()
+                    return
+
+        thread = threading.Thread(target=show, name="perfgate-live", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_done.set()
+            thread.join()
+
     def join(self) -> None:
         """Wait for the threads that still work, and leave those behind that do not return."""
         over_s: float | None = None
@@ -195,12 +237,12 @@ def _run_closed(run: _Run, model: Closed) -> None:
         if model.operations is None
         else itertools.repeat(None, model.operations)
     )
-    end_ns = _FOREVER_NS
-    if model.duration_s is not None:
-        end_ns = run.timing.now_ns() + round(model.duration_s * _NS)
+    begun_ns = run.timing.now_ns()
+    whole = (0, _FOREVER_NS if model.duration_s is None else round(model.duration_s * _NS))
+    shifts = shifts_ns(model.stages, model.concurrency) or (whole,) * model.concurrency
 
     def work(slot: int) -> None:
-        began_ns = 0
+        began_ns, end_ns = 0, begun_ns + shifts[slot][1]
         for _ in shared:
             if run.is_over.is_set():
                 break
@@ -216,7 +258,9 @@ def _run_closed(run: _Run, model: Closed) -> None:
         run.begun_ns.append(_IDLE_NS)
         work(0)
     else:
-        for _ in range(model.concurrency):
+        for from_ns, _ in shifts:
+            if run.is_over_before(begun_ns + from_ns):
+                break
             run.start(work)
         run.join()
     last_ns = run.recorder.last_begun_ns
@@ -228,10 +272,7 @@ def _run_open(run: _Run, model: Open) -> None:
     began_ns = run.timing.now_ns()
     for offset_ns in offsets_ns(model):
         due_ns = began_ns + offset_ns
-        early_ns = due_ns - run.timing.now_ns()
-        if early_ns > 0:
-            run.timing.sleep(early_ns / _NS)
-        if not run.watch():
+        if run.is_over_before(due_ns):
             break
         if not crew.send(due_ns):
             run.recorder.dropped += 1

@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw, UnsetType
 from perfgate.model import Results
 from perfgate.readers.document import decode, fault, read_document
 from perfgate.readers.monitor import read_monitor_report
+from perfgate.readers.load import read_load_run
 from perfgate.readers.perfgate import read_perfgate_report, read_perfgate_results
 from perfgate.readers.pyperf import read_pyperf
 from perfgate.readers.pytest_benchmark import read_pytest_benchmark
@@ -22,6 +23,7 @@ _Reader = Callable[[Path, bytes], Results]
 
 _FORMATS: Final[tuple[tuple[tuple[str, str], _Reader], ...]] = (
     (("results", "judgements"), read_perfgate_report),
+    (("demand", "total"), read_load_run),
     (("benchmarks", "environment"), read_perfgate_results),
     (("operations", "alerts"), read_monitor_report),
     (("benchmarks", "machine_info"), read_pytest_benchmark),
@@ -32,7 +34,7 @@ _FORMATS: Final[tuple[tuple[tuple[str, str], _Reader], ...]] = (
 
 _SUPPORTED: Final = (
     "is not a result file that perfgate knows; it reads pytest-benchmark's JSON "
-    "(--benchmark-json, 2.5 or newer), pyperf's JSON (-o), and its own results and reports "
+    "(--benchmark-json, 2.5 or newer), pyperf's JSON (-o), and its own results, loads and reports "
     "(of runs and of monitors)"
 )
 
@@ -49,6 +51,8 @@ class _Keys(msgspec.Struct, frozen=True):
     metadata: Raw | UnsetType = UNSET
     operations: Raw | UnsetType = UNSET
     alerts: Raw | UnsetType = UNSET
+    demand: Raw | UnsetType = UNSET
+    total: Raw | UnsetType = UNSET
 
 
 def read_results(path: Path) -> Results:

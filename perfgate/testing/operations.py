@@ -11,7 +11,7 @@ from typing import Any, cast
 import anyio
 import anyio.to_thread
 
-from perfgate.load import Clock, Closed, LoadResult, Model, run_async, run_threads
+from perfgate.load import Clock, Closed, LoadResult, Model, Observer, run_async, run_threads
 from perfgate.load.unawaited import refuse_unawaited
 
 __all__ = [
@@ -73,13 +73,25 @@ def is_awaited(operation: Callable[..., Any]) -> bool:
 
 
 async def run_load(
-    operation: Operation, model: Model, *, is_async: bool, clock: Clock | None = None
+    operation: Operation,
+    model: Model,
+    *,
+    is_async: bool,
+    clock: Clock | None = None,
+    observer: Observer | None = None,
 ) -> LoadResult:
     """Put a load on an operation; one that blocks does not block the event loop."""
     if is_async:
-        return await run_async(operation, model, clock=clock)
+        return await run_async(operation, model, clock=clock, observer=observer)
     is_cancelled = threading.Event()
-    run = functools.partial(run_threads, operation, model, clock=clock, is_cancelled=is_cancelled)
+    run = functools.partial(
+        run_threads,
+        operation,
+        model,
+        clock=clock,
+        is_cancelled=is_cancelled,
+        observer=observer,
+    )
     try:
         return await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
     finally:

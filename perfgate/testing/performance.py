@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from perfgate.load import Clock, Closed, Model, Open
+from perfgate.load import Clock, Closed, Model, Observer, Open
 from perfgate.testing.measurement import Measurement
 from perfgate.testing.memory import settled_rss_bytes
 from perfgate.testing.operations import (
@@ -112,13 +112,19 @@ class PerformanceTestBase:
 
 
 async def measure(
-    name: str, operation: Operation, model: Model, *, warmup: int, clock: Clock | None
+    name: str,
+    operation: Operation,
+    model: Model,
+    *,
+    warmup: int,
+    clock: Clock | None,
+    observer: Observer | None = None,
 ) -> Measurement:
     """Warm an operation up, put the load on it, and see what memory it took."""
     is_async = await warm_up(operation, count=warmup, deadline_s=model.deadline_s, clock=clock)
     before_bytes = settled_rss_bytes()
     with without_collector():
-        load = await run_load(operation, model, is_async=is_async, clock=clock)
+        load = await run_load(operation, model, is_async=is_async, clock=clock, observer=observer)
     return Measurement(
         name=name, load=load, memory_growth_bytes=growth_bytes(before_bytes, settled_rss_bytes())
     )

@@ -1,0 +1,77 @@
+"""A load for a terminal, in GitHub's Markdown, and as a page without scripts."""
+
+import functools
+from typing import Any, Final
+
+from perfgate.load_run import LoadRun
+from perfgate.report.load_view import LoadRow, build_load_view
+from perfgate.report.markup import cell, markdown
+from perfgate.report.text import Quoted, plain
+
+__all__ = ["render_load_html", "render_load_markdown", "render_load_text"]
+
+_HEAD: Final = ("operations", "ended", "failed")
+
+
+def render_load_text(run: LoadRun) -> str:
+    """Render for a terminal; the verdict is the last line."""
+    view = build_load_view(run)
+    rows = [(*_HEAD, *view.columns, "per second"), *(_texts(row) for row in view.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [plain(view.summary), *(_aligned(row, widths) for row in rows)]
+    lines += [f"{count} x {name.text}" for name, count in view.kinds]
+    lines += [f"failed: {failure.text}" for failure in view.failures]
+    lines += [f"in doubt: {doubt.text}" for doubt in view.doubts]
+    lines.append(f"{view.name.text}: {view.outcome}")
+    return "\n".join(lines) + "\n"
+
+
+def _texts(row: LoadRow) -> tuple[str, ...]:
+    name = row.name if isinstance(row.name, str) else row.name.text
+    return (name, row.count, row.failed, *row.times, row.per_s)
+
+
+def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
+    name, *numbers = row
+    padded = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+    return "  ".join([name.ljust(widths[0]), *padded])
+
+
+def render_load_markdown(run: LoadRun) -> str:
+    """Render for a pull request or the summary of a job; outside text stands in code spans."""
+    return _rendered("load.md.j2", run)
+
+
+def render_load_html(run: LoadRun) -> str:
+    """Render a page of its own: no script, no image, nothing fetched."""
+    return _rendered("load.html.j2", run)
+
+
+def _rendered(name: str, run: LoadRun) -> str:
+    text: str = _template(name).render(view=build_load_view(run))
+    return text
+
+
+@functools.cache
+def _template(name: str) -> Any:
+    import jinja2
+
+    is_page = name.endswith(".html.j2")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("perfgate.report"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=is_page,  # noqa: S701 - Markdown: finalize puts outside text into code spans
+        finalize=_shown if is_page else markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = lambda value: cell((value,))
+    return environment.get_template(name)
+
+
+def _shown(value: object) -> object:
+    """Hand text from outside to the escaping as what it is."""
+    if isinstance(value, Quoted):
+        return value.text
+    return plain(value) if isinstance(value, tuple) else value

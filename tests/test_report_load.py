@@ -1,0 +1,111 @@
+import re
+
+import msgspec
+import pytest
+
+from perfgate.load_run import (
+    LOAD_SCHEMA,
+    Demand,
+    DemandKind,
+    Generator,
+    LoadEngine,
+    LoadOutcome,
+    LoadRun,
+    Series,
+)
+from perfgate.report.load_pages import (
+    render_load_html,
+    render_load_markdown,
+    render_load_text,
+)
+from perfgate.stats.histogram import ExponentialHistogram
+from tests.command_line import ENVIRONMENT
+from tests.markdown_page import page
+
+HOSTILE = '</title><script>alert("|`*x*@all #1")</script>\x1b[31m\u202e'
+
+
+def _series(name: str, times_s: list[float]) -> Series:
+    histogram = ExponentialHistogram()
+    histogram.record_many(times_s)
+    return Series(
+        name=name,
+        ok=len(times_s),
+        failures={"http_5xx": 2},
+        metrics={"mean": 0.2, "p95": 0.3},
+        times=histogram.data(),
+    )
+
+
+RUN = LoadRun(
+    schema=LOAD_SCHEMA,
+    name="checkout",
+    engine=LoadEngine.LOCUST,
+    engine_version="2.47.0",
+    demand=Demand(kind=DemandKind.OPEN, rate_per_s=50),
+    environment=ENVIRONMENT,
+    wall_s=10.0,
+    total=_series("", [0.01, 0.02, 0.02, 0.3]),
+    series=(_series("GET /a", [0.1]),),
+    generators=(
+        Generator(name="host_1", count=4, cpu_share=0.25),
+        Generator(name="host_2", count=2, cpu_share=0.5, is_complete=False),
+    ),
+    limits=("p95 < 1s",),
+    failures=("p95 < 1s: was 2",),
+    doubts=("worker host_2 was lost",),
+    outcome=LoadOutcome.FAILED,
+)
+
+
+def test_the_text_shows_numbers_reasons_and_the_verdict_last() -> None:
+    lines = render_load_text(RUN).splitlines()
+    assert lines[0] == "open load of 50 arrivals per second, for 10 s"
+    assert " ".join(lines[1].split()).startswith("operations ended failed mean p50 p90 p95")
+    assert lines[2].split()[:5] == ["all", "6", "2", "200", "ms"]
+    assert "2 x http_5xx" in lines
+    assert "failed: p95 < 1s: was 2" in lines
+    assert "in doubt: worker host_2 was lost" in lines
+    assert lines[-1] == "checkout: failed"
+
+
+def test_the_page_is_whole_without_scripts_and_nothing_is_fetched() -> None:
+    html = render_load_html(RUN)
+    assert not re.search(r"<script|<link|<img|<iframe|@import|url\(|https?://", html)
+    bars = [float(height) for height in re.findall(r'<rect [^>]*height="([\d.]+)"', html)]
+    assert max(bars) == 100
+    assert 3 < len(bars) <= 40
+    assert "did not report all that it counted" in html
+
+
+@pytest.mark.parametrize("field", ["name", "failures", "doubts", "limits", "engine_version"])
+def test_text_of_others_is_never_markup(field: str) -> None:
+    value = HOSTILE if field in {"name", "engine_version"} else (HOSTILE,)
+    run = msgspec.structs.replace(RUN, **{field: value})
+    html = render_load_html(run)
+    assert "<script" not in html
+    assert html.count("</title>") == 1 + html.count("<rect")
+    assert "\x1b" not in html + render_load_text(run)
+    assert "\u202e" not in html + render_load_text(run)
+    shown = "".join(page(render_load_markdown(run)).parts)
+    assert "script" not in shown
+    assert "<em" not in shown
+
+
+def test_names_of_operations_are_never_markup() -> None:
+    series = msgspec.structs.replace(RUN.series[0], name=HOSTILE)
+    total = msgspec.structs.replace(RUN.total, failures={HOSTILE: 1}, details={HOSTILE: 1})
+    run = msgspec.structs.replace(RUN, series=(series,), total=total)
+    assert "<script" not in render_load_html(run)
+    lines = render_load_markdown(run).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert "script" not in "".join(page(render_load_markdown(run)).parts)
+    assert len(table) == 4 + 3  # the pipe in the name makes no other row
+
+
+def test_a_load_without_any_success_is_shown() -> None:
+    empty = Series(name="", ok=0, failures={"connect": 5}, times=ExponentialHistogram().data())
+    run = msgspec.structs.replace(RUN, total=empty, series=())
+    assert "<rect" not in render_load_html(run)
+    assert "?" in render_load_text(run)
+    assert "5 x connect" in render_load_text(run)
