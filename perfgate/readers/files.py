@@ -11,8 +11,8 @@ from msgspec import UNSET, Raw, UnsetType
 
 from perfgate.model import Results
 from perfgate.readers.document import decode, fault, read_document
-from perfgate.readers.monitor import read_monitor_report
 from perfgate.readers.load import read_load_run
+from perfgate.readers.monitor import read_monitor_report
 from perfgate.readers.perfgate import read_perfgate_report, read_perfgate_results
 from perfgate.readers.pyperf import read_pyperf
 from perfgate.readers.pytest_benchmark import read_pytest_benchmark
