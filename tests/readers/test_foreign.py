@@ -419,6 +419,19 @@ def test_output_without_what_is_compared_is_refused(name: str, message: str) -> 
         read_results(SAMPLES / name)
 
 
+def test_the_table_of_formats_knows_every_reader() -> None:
+    page = (SAMPLES.parents[2] / "docs" / "formats.md").read_text().lower()
+    folder = SAMPLES.parents[2] / "perfgate" / "readers"
+    shared = {"__init__", "document", "files", "scales", "summary"}
+    names = {path.stem for path in folder.glob("*.py")} - shared
+    tables = {name.replace("_", " ").replace("gobench", "go test -bench") for name in names}
+    tables = {
+        name.replace("pytest ", "pytest-").replace("github action ", "github-action-")
+        for name in tables
+    }
+    assert [name for name in sorted(tables) if f"| {name}" not in page.replace("`", "")] == []
+
+
 # --- laws ---------------------------------------------------------------------------------------
 
 
