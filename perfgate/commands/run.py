@@ -57,6 +57,7 @@ def suite_plan(
         processes=processes,
         seed=machine.seed,
         timeout_s=config.timeout_s,
+        measures_memory=config.measures_memory,
     )
 
 

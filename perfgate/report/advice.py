@@ -62,6 +62,7 @@ _PAIRED: Final = Advice(
     text="Compare the code instead of the numbers:",
     command=Command(start="perfgate check --paired always"),
 )
+_MORE_MEMORY: Final = Advice(text="If it is intended, accept it:", command=_UPDATE)
 _BY_VERDICT: Final = {
     Verdict.REGRESSED: Advice(text="If the slowdown is intended, accept it:", command=_UPDATE),
     Verdict.LIMIT_EXCEEDED: Advice(text="Make it faster, or change the limit."),
@@ -95,6 +96,8 @@ def advise(judgement: Judgement) -> Advice:
     if judgement.verdict is Verdict.UNDECIDED:
         return _BY_REASON.get(judgement.reason, Advice())
     advice = _BY_VERDICT.get(judgement.verdict, Advice())
+    if judgement.reason is Reason.MORE_MEMORY:
+        advice = _MORE_MEMORY
     if advice.command is None:
         return advice
     target = advice.command.target.replace("{id}", quote_shell(judgement.benchmark))
