@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from perfgate.model import Environment, ProcessRun, Results
+from perfgate.model import Benchmark, Environment, Failure, FailureKind, ProcessRun, Results
 from perfgate.readers.document import fault
 from perfgate.readers.scales import metric_name, seconds_of
 from perfgate.readers.summary import Runs, results_of, timed_run
@@ -27,13 +27,18 @@ _MACHINES: Final = {"amd64": "x86_64"}
 _TIME: Final = ("ns/op", "s/op")
 """What go prints, and what benchstat's unit normalisation makes of it."""
 
+_NO_TIME: Final = Failure(
+    kind=FailureKind.SKIPPED, message="holds no ns/op, and perfgate compares times"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     place: str
     package: str
     name: str
-    run: ProcessRun
+    run: ProcessRun | None
+    """None: it measured something else than time."""
 
 
 def is_gobench(data: bytes) -> bool:
@@ -57,10 +62,16 @@ def read_gobench(path: Path, data: bytes) -> Results:
     endings = {match[0] if (match := _PROCESSORS.search(line.name)) else "" for line in lines}
     ending = endings.pop() if len(endings) == 1 else ""
     runs = Runs(path, "go")
+    others: dict[str, Benchmark] = {}
     for line in lines:
         name = line.name.removesuffix(ending)
         full = f"{line.package}.{name}" if line.package else name
-        runs.add(line.place, full, [line.run], again=True)
+        if line.run is None:
+            others[full] = Benchmark(id=full, suite="go", failure=_NO_TIME)
+        else:
+            runs.add(line.place, full, [line.run], again=True)
+    for full in others.keys() & runs.found.keys():
+        raise fault(path, "", f"{full} is measured in ns/op in some of its lines only")
     machine = settings.get("goarch", "")
     environment = Environment(
         system=settings.get("goos", ""),
@@ -70,7 +81,7 @@ def read_gobench(path: Path, data: bytes) -> Results:
         cpu_model=settings.get("cpu", ""),
         cpu_count=int(ending[1:]) if 0 < len(ending) < 6 else None,  # noqa: PLR2004 - digits
     )
-    return results_of(runs, environment=environment)
+    return results_of(runs, others=tuple(others.values()), environment=environment)
 
 
 def _lines(path: Path, text: str, settings: dict[str, str]) -> Iterator[_Line]:
@@ -91,7 +102,7 @@ def _lines(path: Path, text: str, settings: dict[str, str]) -> Iterator[_Line]:
             yield _Line(place=place, package=settings.get("pkg", ""), name=words[0], run=run)
 
 
-def _run(path: Path, place: str, words: list[str]) -> ProcessRun:
+def _run(path: Path, place: str, words: list[str]) -> ProcessRun | None:
     iterations, *rest = words[1:]
     if not (iterations.isascii() and iterations.isdecimal() and len(iterations) < 16):  # noqa: PLR2004 - below 2**53
         raise fault(path, place, f"has no number of iterations behind {words[0]}")
@@ -100,7 +111,7 @@ def _run(path: Path, place: str, words: list[str]) -> ProcessRun:
     values = {unit: float(value) for value, unit in zip(rest[::2], rest[1::2], strict=True)}
     unit = next((unit for unit in _TIME if unit in values), None)
     if unit is None:
-        raise fault(path, place, "holds no ns/op, and perfgate compares times")
+        return None
     seconds = seconds_of(values.pop(unit), unit) or 0.0
     metrics = {metric_name(unit): value for unit, value in values.items()}
     return timed_run(path, place, seconds, iterations=int(iterations) or 0, metrics=metrics)

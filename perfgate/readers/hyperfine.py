@@ -23,7 +23,7 @@ class _Result(msgspec.Struct, frozen=True):
     exit_codes: list[int | None] | UnsetType = UNSET
     """None: ended by a signal."""
     memory_usage_byte: list[Amount] | UnsetType = UNSET
-    """Since hyperfine 1.19."""
+    """Only of newer versions."""
 
 
 class _Document(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """k6's summaries in all three layouts, whose times are milliseconds.
 
-They are ``--summary-export`` of old, handleSummary's data, and since 1.5 the one that
-``--new-machine-readable-summary`` asks for.
+They are ``--summary-export`` of old, handleSummary's data, and the one that newer versions write
+with ``--new-machine-readable-summary``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

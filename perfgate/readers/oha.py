@@ -1,4 +1,4 @@
-"""oha's JSON (``--output-format json``, before 1.5 ``-j``): one load test, in seconds."""
+"""oha's JSON (``--output-format json``, older: ``-j``): one load test, in seconds."""
 
 from pathlib import Path
 from typing import Final

@@ -22,7 +22,7 @@ class _Latencies(msgspec.Struct, frozen=True):
     p95: Amount = msgspec.field(name="95th")
     p99: Amount = msgspec.field(name="99th")
     p90: Amount | UnsetType = msgspec.field(name="90th", default=UNSET)
-    """Since vegeta 12.8, as is the least."""
+    """Only of newer versions, as is the least."""
     min: Amount | UnsetType = UNSET
 
 
@@ -32,7 +32,7 @@ class _Report(msgspec.Struct, frozen=True):
     rate: Amount
     success: Amount
     throughput: Amount | UnsetType = UNSET
-    """Successful requests per second; since vegeta 12.2."""
+    """Successful requests per second; only of newer versions."""
 
 
 def read_vegeta(path: Path, data: bytes) -> Results:

@@ -63,6 +63,7 @@ _PAIRED: Final = Advice(
     command=Command(start="perfgate check --paired always"),
 )
 _MORE_MEMORY: Final = Advice(text="If it is intended, accept it:", command=_UPDATE)
+_HERE: Final = Advice(text="If these files were measured on this machine, say so with --here.")
 _BY_VERDICT: Final = {
     Verdict.REGRESSED: Advice(text="If the slowdown is intended, accept it:", command=_UPDATE),
     Verdict.LIMIT_EXCEEDED: Advice(text="Make it faster, or change the limit."),
@@ -93,6 +94,9 @@ _BY_REASON: Final = {
 
 def advise(judgement: Judgement) -> Advice:
     """Say what to do about a verdict; empty where nobody has to do anything."""
+    baseline = judgement.baseline
+    if judgement.reason is Reason.OTHER_HARDWARE and baseline is not None and not baseline.cpu:
+        return _HERE
     if judgement.verdict is Verdict.UNDECIDED:
         return _BY_REASON.get(judgement.reason, Advice())
     advice = _BY_VERDICT.get(judgement.verdict, Advice())

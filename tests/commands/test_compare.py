@@ -232,6 +232,7 @@ def test_numbers_of_an_unknown_machine_are_not_compared_with_baselines(tmp_path:
     assert perfgate(tmp_path, "update-baselines", "--from", sample, "--reason", "first").status == 0
     done = _compare(tmp_path, sample)
     assert (done.status, _verdicts(done)) == (3, {"vegeta": "undecided"})
+    assert "say so with --here." in perfgate(tmp_path, "compare", sample).out
 
 
 def test_runs_of_a_command_are_tested_against_those_of_the_other_file(tmp_path: Path) -> None:

@@ -136,6 +136,14 @@ def test_names_of_go_keep_numbers_of_processors_that_differ(tmp_path: Path) -> N
     assert [(one.id, len(one.runs)) for one in found] == [("BenchmarkA", 1), ("BenchmarkA-4", 2)]
 
 
+def test_a_benchmark_of_go_without_time_is_skipped(tmp_path: Path) -> None:
+    found = read_results(write(tmp_path, "BenchmarkA-4 10 5 ns/op\nBenchmarkB-4 10 5 hits\n"))
+    assert [(one.id, len(one.runs)) for one in found.benchmarks] == [
+        ("BenchmarkA", 1),
+        ("BenchmarkB", 0),
+    ]
+
+
 def test_locust_is_judged_by_its_mean_which_is_not_rounded() -> None:
     raw = document("locust.json")[0]
     run = sample("locust.json")["GET /index.html"].runs[0]
@@ -379,7 +387,12 @@ CUT = "is cut short"
         pytest.param(GO + "BenchmarkB-2 10 7 n", "is cut short: its last line", id="go: cut"),
         pytest.param(GO + "BenchmarkB-2 ten 7 ns/op\n", "line 2: has no number", id="go: no count"),
         pytest.param(GO + "BenchmarkB-2 10 7 ns/op 3\n", "line 2: is not made of", id="go: odd"),
-        pytest.param(GO + "BenchmarkB-2 10 7 B/op\n", "line 2: holds no ns/op", id="go: no time"),
+        pytest.param("BenchmarkB-2 10 7 B/op\n", "holds no ns/op", id="go: no time"),
+        pytest.param(
+            GO + "BenchmarkA-2 10 7 B/op\n",
+            "BenchmarkA is measured in ns/op in some",
+            id="go: mixed",
+        ),
         pytest.param(
             GO + "BenchmarkB-2 10 0 ns/op\n", "line 2: is no positive time", id="go: zero"
         ),
