@@ -21,7 +21,7 @@ from perfgate.model import (
     Results,
     Revision,
 )
-from perfgate.readers.document import Seconds, check_keys, decode, fault
+from perfgate.readers.document import Seconds, check_keys, convert, decode, fault
 from perfgate.readers.summary import Runs, results_of, timed_run
 from perfgate.stats.quantiles import summarise
 
@@ -111,10 +111,7 @@ def _row(path: Path, place: str, columns: Sequence[str], values: Sequence[Any]) 
     known = {name: value for name, value in zip(columns, values, strict=False) if value is not None}
     if "stats_number" in known:
         known["number"] = known.pop("stats_number")
-    try:
-        return msgspec.convert(known, _Row)
-    except msgspec.ValidationError as error:
-        raise fault(path, place, str(error)) from error
+    return convert(path, known, _Row, place)
 
 
 def _names(name: str, params: Sequence[Sequence[str]]) -> Iterator[str]:

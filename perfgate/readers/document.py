@@ -22,6 +22,7 @@ __all__ = [
     "Count",
     "Seconds",
     "check_keys",
+    "convert",
     "decode",
     "fault",
     "finite_numbers",
@@ -98,15 +99,23 @@ def decode(path: Path, data: bytes | msgspec.Raw, kind: type[_T], place: str = "
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        message = str(error)
-        where = _WHERE.search(message)
-        inner = where["place"] if where else ""
-        dot = "." if place and inner and not inner.startswith("[") else ""
-        raise fault(path, f"{place}{dot}{inner}", _plain(_WHERE.sub("", message))) from error
+        raise _misfit(path, place, str(error)) from error
     except msgspec.DecodeError as error:
         raise _syntax_fault(path, bytes(data), str(error)) from error
     except RecursionError:
         raise fault(path, place, _TOO_DEEP) from None
+
+
+def convert(path: Path, value: Any, kind: type[_T], place: str) -> _T:
+    """Turn what was decoded already into a type, as `decode` does.
+
+    Raises:
+        InputFileError: it does not fit.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise _misfit(path, place, str(error)) from error
 
 
 def has_plain_keys(data: bytes, count: int) -> bool:
@@ -147,6 +156,13 @@ def finite_numbers(values: Mapping[str, Any]) -> dict[str, float]:
             if math.isfinite(number):
                 numbers[name] = number
     return numbers
+
+
+def _misfit(path: Path, place: str, message: str) -> InputFileError:
+    where = _WHERE.search(message)
+    inner = where["place"] if where else ""
+    dot = "." if place and inner and not inner.startswith("[") else ""
+    return fault(path, f"{place}{dot}{inner}", _plain(_WHERE.sub("", message)))
 
 
 def _size_to_read(path: Path, status: os.stat_result) -> int:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from perfgate.model import ProcessRun, Results
-from perfgate.readers.document import check_keys, decode, fault, finite_numbers
+from perfgate.readers.document import check_keys, convert, decode, finite_numbers
 from perfgate.readers.scales import metric_name
 from perfgate.readers.summary import Amount, Latencies, Runs, load_run, results_of
 
@@ -87,7 +87,7 @@ def read_k6(path: Path, data: bytes) -> Results:
     for name, values in summary.metrics.items():
         place = f"metrics.{name}"
         if isinstance(values.get("values"), dict):
-            typed = _converted(path, place, values, _Typed)
+            typed = convert(path, values, _Typed, place)
             metrics.append(
                 _Metric(
                     name=name,
@@ -144,7 +144,7 @@ def _is_gated(metric: _Metric) -> bool:
 def _run(
     path: Path, metric: _Metric, known: Mapping[str, _Metric], numbers: Mapping[str, float]
 ) -> ProcessRun:
-    trend = _converted(path, metric.place, metric.values, _Trend)
+    trend = convert(path, metric.values, _Trend, metric.place)
     count = trend.count
     counter = known.get(_COUNTED_BY.get(metric.name, ""))
     if count is UNSET and counter is not None:
@@ -191,10 +191,3 @@ def _numbers(metrics: Iterable[_Metric], duration_s: float) -> Iterator[tuple[st
             yield name, share
         if share is not None and metric.name == "http_req_failed":
             yield from (("error_rate", share), ("success_rate", 1 - share))
-
-
-def _converted(path: Path, place: str, values: Any, kind: type[Any]) -> Any:
-    try:
-        return msgspec.convert(values, kind)
-    except msgspec.ValidationError as error:
-        raise fault(path, place, str(error)) from error

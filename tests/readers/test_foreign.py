@@ -340,7 +340,7 @@ def test_what_does_not_say_where_it_was_measured_can_be_told() -> None:
             "k6-handle-summary.json",
             ("metrics", "http_req_duration", "values", "med"),
             "fast",
-            "metrics.http_req_duration.values: Expected `float`, got `str`",
+            "metrics.http_req_duration.values.med: expected a number, got text",
             id="k6: text",
         ),
         pytest.param(
