@@ -6,12 +6,14 @@ default: a forgotten field is an error, never a zero.
 """
 
 import enum
+import itertools
 import math
 from typing import Final
 
 import msgspec
 
 __all__ = [
+    "MEMORY_METRICS",
     "RESULTS_VERSION",
     "Baseline",
     "BaselineEdit",
@@ -24,6 +26,8 @@ __all__ = [
     "Judgement",
     "LackingApproval",
     "LimitBreach",
+    "MemoryChange",
+    "MemoryOutcome",
     "Note",
     "NoteKind",
     "PairedSamples",
@@ -38,6 +42,8 @@ __all__ = [
 ]
 
 RESULTS_VERSION: Final = 1
+MEMORY_METRICS: Final = ("blocks_per_op", "memory_growth")
+"""What a benchmark keeps, in blocks of Python's allocator, and what it needs at its peak."""
 
 
 class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,7 +75,7 @@ class Environment(_Value, frozen=True, kw_only=True):
     machine: str
     """Architecture: x86_64, arm64."""
     implementation: str
-    """Lower-case name of the Python implementation: cpython, pypy."""
+    """Lower-case name of the Python implementation: cpython, pypy; without Python, of the tool."""
     python: str
     """Full version, e.g. 3.12.4."""
     python_build: str = ""
@@ -88,7 +94,8 @@ class Environment(_Value, frozen=True, kw_only=True):
     def key(self) -> str:
         """The coarse, stable name that baselines are kept under: linux-x86_64-cpython-3.12."""
         minor = ".".join(self.python.split(".")[:2])
-        return f"{self.system}-{self.machine}-{self.implementation}-{minor}".lower()
+        key = f"{self.system}-{self.machine}-{self.implementation}-{minor}".lower()
+        return key.strip("-")
 
     def is_same_hardware(self, cpu_model: str) -> bool:
         """Say whether numbers from a CPU of that name may be compared with numbers from here."""
@@ -134,7 +141,8 @@ class ProcessRun(_Value, frozen=True, kw_only=True):
     min_s: float
     median_s: float
     low_s: float | None = None
-    """Nearest-rank 10 % quantile of the rounds; None where a source kept no rounds."""
+    """What is compared: the nearest-rank 10 % quantile of the rounds; of a load test, of which a
+    file keeps aggregates alone, the typical request. None: there are no rounds, only `min_s`."""
     mean_s: float | None = None
     max_s: float | None = None
     iqr_s: float | None = None
@@ -266,9 +274,13 @@ class PairedSamples(_Value, frozen=True, kw_only=True):
     """Fresh pairs; only these may turn a benchmark red. Empty where exploring settled it."""
     reference_s: float | None = None
     """Median time of the reference, for people and for the floor."""
+    reference_memory: dict[str, tuple[float, ...]] = {}
+    """What its processes needed, by the name of the metric; empty where that was not measured."""
 
     def __post_init__(self) -> None:
         _check_finite(self, "reference_s")
+        if not all(map(math.isfinite, itertools.chain(*self.reference_memory.values()))):
+            raise ValueError("amounts of memory must be finite")
         if not self.explore:
             raise ValueError("pairs without an estimate")
         if not all(map(math.isfinite, (*self.explore, *self.confirm))):
@@ -359,6 +371,9 @@ class Reason(enum.Enum):
     """Slower than the approved code, and this change adds to it."""
     DRIFTED_BEFORE = "drifted-before"
     FASTER = "faster"
+    MORE_MEMORY = "more-memory"
+    MEMORY_UNCLEAR = "memory-unclear"
+    """More memory than the threshold allows, by less than its processes differ among themselves."""
     LIMIT = "limit"
     LIMIT_UNMEASURED = "limit-unmeasured"
     """A limit names a metric for which there were too few rounds, no number, or none approved."""
@@ -399,6 +414,31 @@ class LimitBreach(_Value, frozen=True, kw_only=True):
         _check_finite(self, "measured")
 
 
+class MemoryOutcome(enum.Enum):
+    """What a difference in memory comes to."""
+
+    WITHIN = "within"
+    """The threshold, or what its own processes differ by."""
+    ADDED = "added"
+    """Surely more, by less than the threshold, which is what several changes make up."""
+    MORE = "more"
+    UNCLEAR = "unclear"
+
+
+class MemoryChange(_Value, frozen=True, kw_only=True):
+    """One metric of memory against one reference: medians over the processes of each side."""
+
+    metric: str
+    reference: ReferenceKind
+    commit: str = ""
+    before: float
+    after: float
+    outcome: MemoryOutcome
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "before", "after")
+
+
 class Judgement(_Value, frozen=True, kw_only=True):
     """The verdict on one benchmark with every number that it rests on."""
 
@@ -415,6 +455,9 @@ class Judgement(_Value, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     edit: BaselineEdit | None = None
     breaches: tuple[LimitBreach, ...] = ()
+    memory: tuple[MemoryChange, ...] = ()
+    """Empty where memory is not judged."""
+    memory_threshold: float | None = None
     message: str = ""
     """Text from the benchmark (an exception), of a waiver, or the other file's CPU; never trusted
     as markup."""
@@ -425,7 +468,7 @@ class Judgement(_Value, frozen=True, kw_only=True):
     line: int | None = None
 
     def __post_init__(self) -> None:
-        _check_finite(self, "threshold", "floor_s", "candidate_s")
+        _check_finite(self, "threshold", "floor_s", "candidate_s", "memory_threshold")
 
 
 class NoteKind(enum.Enum):

@@ -30,6 +30,7 @@ TODAY = dt.date(2026, 6, 1)
 FULL = """\
 [tool.perfgate]
 threshold = "10%"
+memory_threshold = "15%"
 false_alarms = "2%"
 floor = "2us"
 budget = "5m"
@@ -49,6 +50,7 @@ limits = ["p95 < 500ms", "success_rate > 95%", "memory_growth < 50MB", "ops_per_
 [[tool.perfgate.benchmarks]]
 match = "benchmarks/test_stripe.py::test_create*"
 threshold = "20%"
+memory_threshold = "40%"
 limits = ["p95 < 1s"]
 
 [[tool.perfgate.benchmarks]]
@@ -72,6 +74,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     config = _load(tmp_path, FULL)
     assert config.file == tmp_path / "pyproject.toml"
     assert (config.threshold, config.false_alarms) == (0.1, 0.02)
+    assert config.memory_threshold == 0.15
     assert (config.floor_s, config.budget_s, config.timeout_s) == (2e-6, 300.0, 30.0)
     assert (config.new, config.undecided, config.drift) == (
         NewPolicy.FAIL,
@@ -237,6 +240,7 @@ def test_a_benchmark_without_override_follows_project_and_suite(tmp_path: Path) 
 def test_an_override_changes_what_it_names_and_keeps_the_rest(tmp_path: Path) -> None:
     rule = _load(tmp_path, FULL).rule_for("benchmarks/test_stripe.py::test_create_two", "stripe")
     assert (rule.threshold, rule.floor_s) == (0.2, 2e-6)
+    assert rule.memory_threshold == 0.4
     assert [each.expression for each in rule.limits] == [
         "success_rate > 95%",
         "memory_growth < 50MB",
@@ -248,6 +252,7 @@ def test_an_override_changes_what_it_names_and_keeps_the_rest(tmp_path: Path) ->
 def test_an_exact_id_wins_over_an_earlier_glob(tmp_path: Path) -> None:
     rule = _load(tmp_path, FULL).rule_for("benchmarks/test_stripe.py::test_create[a]", "stripe")
     assert (rule.threshold, rule.floor_s) == (0.1, 1e-3)
+    assert rule.memory_threshold == 0.15
 
 
 def test_of_two_globs_the_first_wins(tmp_path: Path) -> None:

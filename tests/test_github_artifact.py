@@ -230,6 +230,19 @@ BASELINE = ("evidence", 0, "baseline")
         pytest.param(put(*PAIRS, "explore", value=[1e9]), "no two programs", id="effect"),
         pytest.param(put(*PAIRS, "confirm", value=[0.1] * 31), "more than 30 pairs", id="pairs"),
         pytest.param(put(*PAIRS, "reference_s", value=0), "is no time", id="reference"),
+        pytest.param(
+            put(*PAIRS, "reference_memory", value={"blocks_per_op": [1e300]}),
+            "too large",
+            id="blocks",
+        ),
+        pytest.param(
+            put(*PAIRS, "reference_memory", value={"hats": [1]}), "is no memory", id="hats"
+        ),
+        pytest.param(
+            put(*PAIRS, "reference_memory", value={"blocks_per_op": [1] * 121}),
+            "is no memory",
+            id="amounts",
+        ),
         pytest.param(put(*BASELINE, "low_s", value=0), "is no time", id="baseline"),
         pytest.param(put(*BASELINE, "spread", value=-1), "is no spread", id="spread"),
         pytest.param(put(*BASELINE, "processes", value=0), "is no number of", id="processes"),

@@ -51,6 +51,7 @@ def test_every_setting_stands_in_the_table_and_nothing_else() -> None:
 def test_every_default_in_the_table_is_that_of_the_settings(tmp_path: Path) -> None:
     settings = dict(_table())
     assert settings.pop("setup") == "none"
+    assert settings.pop("memory_threshold") == "none"
     assert settings.pop("pairs") == "as needed"
     lines = "\n".join(f"{name} = {default}" for name, default in settings.items())
     (tmp_path / "pyproject.toml").write_text(f"[tool.perfgate]\n{lines}\n")

@@ -3,13 +3,14 @@
 import dataclasses
 import enum
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from perfgate.baselines.store import BaselineFile, baseline_from
-from perfgate.config import Config, Limit
+from perfgate.config import Config, Limit, Rule
 from perfgate.errors import UsageError
-from perfgate.model import Baseline, Benchmark, Results
+from perfgate.gate import allowed_growth
+from perfgate.model import MEMORY_METRICS, Baseline, Benchmark, Results
 
 __all__ = ["ChangeKind", "LineChange", "UpdatePlan", "check_only", "is_beyond_noise", "plan_update"]
 
@@ -32,6 +33,8 @@ class ChangeKind(enum.Enum):
     OTHER_HARDWARE = "other-hardware"
     """The old number comes from another CPU model."""
     BEYOND_NOISE = "beyond-noise"
+    OTHER_MEMORY = "other-memory"
+    """It needs more or less memory than approved, or none is approved yet."""
     BEYOND_LIMIT = "beyond-limit"
     """A limit is relative to a number that is not approved yet, or that it was exceeded by."""
     PRUNED = "pruned"
@@ -163,10 +166,11 @@ def _written_lines(
     for name, benchmark in own.items():
         if not _is_approvable(benchmark, only):
             continue
-        limits = config.rule_for(name, benchmark.suite).limits
-        metrics = {limit.metric for limit in limits if limit.is_relative}
+        rule = config.rule_for(name, benchmark.suite)
+        metrics = {limit.metric for limit in rule.limits if limit.is_relative}
+        metrics |= set() if rule.memory_threshold is None else set(MEMORY_METRICS)
         old, new = lines.get(name), baseline_from(benchmark, cpu, reason, metrics=metrics)
-        kind = _kind(old, new, limits, is_named=name in only)
+        kind = _kind(old, new, rule, is_named=name in only)
         if kind is not None:
             changes.append(LineChange(benchmark=name, kind=kind, old=old, new=new))
     return tuple(changes)
@@ -176,9 +180,7 @@ def _is_approvable(benchmark: Benchmark, only: frozenset[str]) -> bool:
     return benchmark.failure is None and (not only or benchmark.id in only)
 
 
-def _kind(
-    old: Baseline | None, new: Baseline, limits: Sequence[Limit], *, is_named: bool
-) -> ChangeKind | None:
+def _kind(old: Baseline | None, new: Baseline, rule: Rule, *, is_named: bool) -> ChangeKind | None:
     if old is None:
         return ChangeKind.ADDED
     if is_named:
@@ -187,8 +189,21 @@ def _kind(
         return ChangeKind.OTHER_HARDWARE
     if is_beyond_noise(old, new):
         return ChangeKind.BEYOND_NOISE
-    is_exceeded = any(_is_exceeded(limit, old.metrics, new.metrics) for limit in limits)
+    if rule.memory_threshold is not None and _is_other_memory(rule.memory_threshold, old, new):
+        return ChangeKind.OTHER_MEMORY
+    is_exceeded = any(_is_exceeded(limit, old.metrics, new.metrics) for limit in rule.limits)
     return ChangeKind.BEYOND_LIMIT if is_exceeded else None
+
+
+def _is_other_memory(threshold: float, old: Baseline, new: Baseline) -> bool:
+    """Say whether memory is not approved yet, or differs by more than the threshold."""
+    for name in MEMORY_METRICS:
+        before, after = old.metrics.get(name), new.metrics.get(name)
+        if after is not None and (
+            before is None or abs(after - before) > allowed_growth(name, before, threshold)
+        ):
+            return True
+    return False
 
 
 def _is_exceeded(limit: Limit, old: Mapping[str, float], new: Mapping[str, float]) -> bool:

@@ -293,6 +293,7 @@ def _job(  # noqa: PLR0913, PLR0917 - private, called once
         commits=trees.commits(),
         timeout_s=config.timeout_s,
         rounds=config.rounds,
+        measures_memory=config.measures_memory,
         deadline_s=deadline_s,
         seed=machine.seed,
     )

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from perfgate.config import Config
-from perfgate.gate import is_left, is_left_faster
+from perfgate.gate import is_left, is_left_faster, memory_of
 from perfgate.measure.lockstep import GroupOutcome, GroupPlan, Side, measure_groups
 from perfgate.measure.process import Progress, place_outcomes
 from perfgate.measure.worker import CollectedBenchmark
@@ -53,6 +53,7 @@ class PairJob:
     """Commit by the name of a side."""
     timeout_s: float
     rounds: int
+    measures_memory: bool = False
     deadline_s: float
     """On the monotonic clock."""
     seed: int
@@ -67,7 +68,7 @@ class Pairing:
     explore: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     """By benchmark and name of the reference."""
     confirm: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    reference_s: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    references: dict[tuple[str, str], list[ProcessRun]] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     """Why a reference did not run, by its name: the first reason."""
     out_of_budget: set[str] = field(default_factory=set)
@@ -84,7 +85,7 @@ class Pairing:
                 into.setdefault((name, reference), []).append(estimate)
             for reference, run in outcome.references.items():
                 if isinstance(run, ProcessRun):
-                    self.reference_s.setdefault((name, reference), []).append(run.median_s)
+                    self.references.setdefault((name, reference), []).append(run)
                 else:
                     self.dropped.setdefault(reference, f"{name}: {run.message}")
 
@@ -119,7 +120,10 @@ class Pairing:
                 commit=job.commits[side.name],
                 explore=tuple(self.explore[name, side.name]),
                 confirm=tuple(self.confirm.get((name, side.name), ())),
-                reference_s=median(self.reference_s[name, side.name]),
+                reference_s=median(run.median_s for run in self.references[name, side.name]),
+                reference_memory=memory_of(self.references[name, side.name])
+                if job.measures_memory
+                else {},
             )
             for kind, side in wanted
             if side is not None and (name, side.name) in self.explore
@@ -242,6 +246,7 @@ def _measure(
             environ=job.environ,
             timeout_s=job.timeout_s,
             rounds=job.rounds,
+            measures_memory=job.measures_memory,
             deadline_s=job.deadline_s,
         )
         seed = job.seed * len(_Stage) + stage

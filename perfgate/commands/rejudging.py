@@ -4,6 +4,7 @@ Its numbers may have been written by anybody, so they are held to what a measure
 before the gate, which trusts its own measurements, gets to see them.
 """
 
+import itertools
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -14,6 +15,7 @@ from perfgate.commands.merge import merge_reports
 from perfgate.config import Config
 from perfgate.errors import InputFileError
 from perfgate.model import (
+    MEMORY_METRICS,
     Baseline,
     Benchmark,
     Environment,
@@ -174,6 +176,12 @@ def _of_pairs(pairs: PairedSamples, place: str) -> Iterator[tuple[str, str]]:
         yield place, f"more than {_MOST_PAIRS} pairs of processes"
     if max(map(abs, (*pairs.explore, *pairs.confirm))) > _LARGEST_EFFECT:
         yield place, "an estimate that no two programs can differ by"
+    amounts = [*itertools.chain(*pairs.reference_memory.values())]
+    most = len(MEMORY_METRICS) * 2 * _MOST_PAIRS
+    if not set(pairs.reference_memory) <= set(MEMORY_METRICS) or len(amounts) > most:
+        yield f"{place}.reference_memory", "is no memory that was measured"
+    if max(map(abs, amounts), default=0) > _LARGEST_NUMBER:
+        yield f"{place}.reference_memory", "a number that is too large"
     if pairs.reference_s is not None and not _is_time(pairs.reference_s):
         yield f"{place}.reference_s", "is no time that something took"
 

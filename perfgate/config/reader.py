@@ -28,6 +28,7 @@ __all__ = ["find_root", "load_config", "parse_budget", "parse_config", "parse_th
 
 _SETTINGS: Final = (
     "threshold",
+    "memory_threshold",
     "false_alarms",
     "floor",
     "budget",
@@ -44,7 +45,7 @@ _SETTINGS: Final = (
     "waivers",
     "load",
 )
-_OVERRIDABLE: Final = ("threshold", "floor", "limits")
+_OVERRIDABLE: Final = ("threshold", "memory_threshold", "floor", "limits")
 _WAIVER_KEYS: Final = ("benchmark", "max_slowdown", "reason", "expires")
 _MAX_THRESHOLD: Final = 10.0
 _MAX_FALSE_ALARMS: Final = 0.5
@@ -114,6 +115,7 @@ def parse_config(content: bytes, file: Path, *, today: dt.date) -> Config:
         root=root,
         file=file,
         threshold=table.parsed("threshold", parse_threshold, defaults.threshold),
+        memory_threshold=table.parsed("memory_threshold", parse_threshold, None),
         false_alarms=table.parsed("false_alarms", _parse_false_alarms, defaults.false_alarms),
         floor_s=table.parsed("floor", parse_seconds, defaults.floor_s),
         budget_s=table.parsed("budget", parse_budget, defaults.budget_s),
@@ -199,6 +201,7 @@ def _override(table: "_Table") -> BenchmarkOverride:
     return BenchmarkOverride(
         match=table.required("match", _parse_words),
         threshold=table.parsed("threshold", parse_threshold, None),
+        memory_threshold=table.parsed("memory_threshold", parse_threshold, None),
         floor_s=table.parsed("floor", parse_seconds, None),
         limits=_limits(table),
     )

@@ -69,6 +69,8 @@ class Rule:
     threshold: float
     floor_s: float
     limits: tuple[Limit, ...]
+    memory_threshold: float | None = None
+    """None: memory is neither measured nor judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ class BenchmarkOverride:
     threshold: float | None
     floor_s: float | None
     limits: tuple[Limit, ...]
+    memory_threshold: float | None = None
 
     def is_for(self, benchmark_id: str) -> bool:
         """Say whether the id or glob covers this benchmark."""
@@ -143,6 +146,8 @@ class Config:
     """Smallest slowdown that must be caught, as a plain ratio."""
     false_alarms: float = 0.01
     """Chance that unchanged code fails, over the whole run."""
+    memory_threshold: float | None = None
+    """Smallest growth of memory that must be caught, as a plain ratio; None: none is measured."""
     floor_s: float = 0.0
     budget_s: float = 600.0
     timeout_s: float = 120.0
@@ -164,6 +169,12 @@ class Config:
     waivers: tuple[Waiver, ...] = ()
     loads: tuple[LoadSettings, ...] = ()
 
+    @property
+    def measures_memory(self) -> bool:
+        """Whether any benchmark may have its memory judged."""
+        thresholds = (self.memory_threshold, *(each.memory_threshold for each in self.overrides))
+        return any(threshold is not None for threshold in thresholds)
+
     def rule_for(self, benchmark_id: str, suite: str) -> Rule:
         """Combine what holds for one benchmark: the project, its suite, then one override.
 
@@ -174,13 +185,21 @@ class Config:
         override = self._override_for(benchmark_id)
         limits = next((each.limits for each in self.suites if each.name == suite), ())
         if override is None:
-            return Rule(threshold=self.threshold, floor_s=self.floor_s, limits=limits)
+            return Rule(
+                threshold=self.threshold,
+                floor_s=self.floor_s,
+                limits=limits,
+                memory_threshold=self.memory_threshold,
+            )
         replaced = {limit.subject for limit in override.limits}
         kept = (limit for limit in limits if limit.subject not in replaced)
         return Rule(
             threshold=self.threshold if override.threshold is None else override.threshold,
             floor_s=self.floor_s if override.floor_s is None else override.floor_s,
             limits=(*kept, *override.limits),
+            memory_threshold=self.memory_threshold
+            if override.memory_threshold is None
+            else override.memory_threshold,
         )
 
     def waiver_for(self, benchmark_id: str) -> Waiver | None:

@@ -3,15 +3,18 @@
 from perfgate.gate.comparisons import EXPLORE_CUT, is_left, is_left_faster, typical_scale
 from perfgate.gate.judge import judge
 from perfgate.gate.limits import metric_of, typical_metric
+from perfgate.gate.memory import allowed_growth, memory_of
 from perfgate.gate.run import exit_status, fails_on, shift_note
 
 __all__ = [
     "EXPLORE_CUT",
+    "allowed_growth",
     "exit_status",
     "fails_on",
     "is_left",
     "is_left_faster",
     "judge",
+    "memory_of",
     "metric_of",
     "shift_note",
     "typical_metric",

@@ -18,6 +18,7 @@ import msgspec
 from perfgate.config import Config
 from perfgate.gate.comparisons import EFFECT_CUT, PAIRED, Case, cases_of, is_left_faster
 from perfgate.gate.limits import limited
+from perfgate.gate.memory import with_memory
 from perfgate.gate.renames import with_similar
 from perfgate.gate.run import fails_on
 from perfgate.model import (
@@ -171,6 +172,7 @@ class _Judge:
             return _unmeasured(case)
         failing = fails_on(self.config, is_default_branch=self.is_default_branch)
         judgement = self._waived(self._compared(case), case)
+        judgement = with_memory(judgement, case, failing, is_default_branch=self.is_default_branch)
         return limited(judgement, case, failing)
 
     def _compared(self, case: Case) -> Judgement:

@@ -67,6 +67,7 @@ class GroupPlan:
     """For one answer of one process."""
     rounds: int
     """Most rounds of one benchmark."""
+    measures_memory: bool = False
     deadline_s: float = math.inf
     """On the monotonic clock: no benchmark is begun after it."""
 
@@ -326,6 +327,7 @@ class _Group:
             environ=self._plan.environ,
             hash_seed=self._hash_seed,
             is_lockstep=True,
+            measures_memory=self._plan.measures_memory,
             cpu=self._cpu,
             modules=side.modules,
             pytest_configuration=side.pytest_configuration,

@@ -61,6 +61,7 @@ class SuitePlan:
     max_time_s: float | None = 0.1
     timeout_s: float
     """For one benchmark in one process."""
+    measures_memory: bool = False
     selection: frozenset[str] | None = None
     """Ids to measure; None: all."""
 
@@ -144,6 +145,7 @@ def _worker(plan: SuitePlan, suite: SuiteFiles, hash_seed: int) -> Worker:
             environ=plan.environ,
             hash_seed=hash_seed,
             is_lockstep=False,
+            measures_memory=plan.measures_memory,
             max_time_s=plan.max_time_s,
         )
     )

@@ -59,6 +59,8 @@ class WorkerSettings:
     cpu: int | None = None
     modules: tuple[str, ...] = ()
     """Names whose origin every benchmark reports."""
+    measures_memory: bool = False
+    """Count the blocks that each benchmark keeps, after its last round."""
     max_time_s: float | None = None
     """How long pytest-benchmark may time one benchmark; None: as the suite says."""
     pytest_configuration: Path | None = None
@@ -130,6 +132,7 @@ class Worker:
                 "root": str(settings.root),
                 "cpu": settings.cpu,
                 "lockstep": settings.is_lockstep,
+                "memory": settings.measures_memory,
                 "modules": settings.modules,
                 "arguments": _pytest_arguments(settings),
                 "benchmark_arguments": _benchmark_arguments(settings),

@@ -5,10 +5,11 @@ a word (a key that appears twice in one object) is found with the standard libra
 """
 
 import json
+import math
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -21,8 +22,10 @@ __all__ = [
     "Count",
     "Seconds",
     "check_keys",
+    "convert",
     "decode",
     "fault",
+    "finite_numbers",
     "has_plain_keys",
     "read_document",
 ]
@@ -96,15 +99,23 @@ def decode(path: Path, data: bytes | msgspec.Raw, kind: type[_T], place: str = "
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        message = str(error)
-        where = _WHERE.search(message)
-        inner = where["place"] if where else ""
-        dot = "." if place and inner and not inner.startswith("[") else ""
-        raise fault(path, f"{place}{dot}{inner}", _plain(_WHERE.sub("", message))) from error
+        raise _misfit(path, place, str(error)) from error
     except msgspec.DecodeError as error:
         raise _syntax_fault(path, bytes(data), str(error)) from error
     except RecursionError:
         raise fault(path, place, _TOO_DEEP) from None
+
+
+def convert(path: Path, value: Any, kind: type[_T], place: str) -> _T:
+    """Turn what was decoded already into a type, as `decode` does.
+
+    Raises:
+        InputFileError: it does not fit.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise _misfit(path, place, str(error)) from error
 
 
 def has_plain_keys(data: bytes, count: int) -> bool:
@@ -131,6 +142,27 @@ def check_keys(path: Path, data: bytes | msgspec.Raw, place: str = "") -> None:
     if found is not None:
         dot = "." if place and not found.place.startswith("[") else ""
         raise fault(path, f"{place}{dot}{found.place}", found.problem)
+
+
+def finite_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Pick the numbers; booleans, texts and what is nested say nothing that can be compared."""
+    numbers = {}
+    for name, value in values.items():
+        if type(value) is float or type(value) is int:
+            try:
+                number = float(value)
+            except OverflowError:
+                continue
+            if math.isfinite(number):
+                numbers[name] = number
+    return numbers
+
+
+def _misfit(path: Path, place: str, message: str) -> InputFileError:
+    where = _WHERE.search(message)
+    inner = where["place"] if where else ""
+    dot = "." if place and inner and not inner.startswith("[") else ""
+    return fault(path, f"{place}{dot}{inner}", _plain(_WHERE.sub("", message)))
 
 
 def _size_to_read(path: Path, status: os.stat_result) -> int:

@@ -62,6 +62,8 @@ _PAIRED: Final = Advice(
     text="Compare the code instead of the numbers:",
     command=Command(start="perfgate check --paired always"),
 )
+_MORE_MEMORY: Final = Advice(text="If it is intended, accept it:", command=_UPDATE)
+_HERE: Final = Advice(text="If these files were measured on this machine, say so with --here.")
 _BY_VERDICT: Final = {
     Verdict.REGRESSED: Advice(text="If the slowdown is intended, accept it:", command=_UPDATE),
     Verdict.LIMIT_EXCEEDED: Advice(text="Make it faster, or change the limit."),
@@ -95,9 +97,14 @@ def advise(judgement: Judgement, benchmark: str) -> Advice:
 
     ``benchmark`` is the id that commands know it by.
     """
+    baseline = judgement.baseline
+    if judgement.reason is Reason.OTHER_HARDWARE and baseline is not None and not baseline.cpu:
+        return _HERE
     if judgement.verdict is Verdict.UNDECIDED:
         return _BY_REASON.get(judgement.reason, Advice())
     advice = _BY_VERDICT.get(judgement.verdict, Advice())
+    if judgement.reason is Reason.MORE_MEMORY:
+        advice = _MORE_MEMORY
     if advice.command is None:
         return advice
     target = advice.command.target.replace("{id}", quote_shell(benchmark))

@@ -14,6 +14,8 @@ from perfgate.model import (
     Judgement,
     LackingApproval,
     LimitBreach,
+    MemoryChange,
+    MemoryOutcome,
     Reason,
     ReferenceKind,
     Verdict,
@@ -30,6 +32,9 @@ from perfgate.units import (
 __all__ = ["explain", "interval", "name_commit", "name_cpu"]
 
 _LIMIT_EXCEEDED: Final = ("A limit was exceeded.",)
+_MEMORY_UNCLEAR: Final = (
+    "Needs more memory than the threshold allows, but its own processes differ as much.",
+)
 _UNCONFIRMED: Final = (
     ", but a reference did not run in every pair that was needed to tell whose change that is."
 )
@@ -38,6 +43,16 @@ _LACKING: Final = {
     LackingApproval.ABSENT: "is relative to a number that is not approved: update the baselines",
     LackingApproval.NOT_POSITIVE: "is a share of zero or less, which says nothing: set a number",
     LackingApproval.OTHER_HARDWARE: "is relative to a number that was approved on other hardware",
+}
+
+
+def _count(blocks: float) -> str:
+    return f"{blocks:.4g}"
+
+
+_MEMORY: Final = {
+    "blocks_per_op": ("Blocks kept per operation", _count),
+    "memory_growth": ("Growth of its peak memory", format_bytes),
 }
 
 
@@ -69,6 +84,8 @@ def explain(
     parts = [*_core(judgement, benchmark, environment)]
     if judgement.reason is not Reason.LIMIT and judgement.reason is not Reason.LIMIT_UNMEASURED:
         parts += [_breach(breach) for breach in judgement.breaches]
+    if judgement.reason is not Reason.MORE_MEMORY:
+        parts += _grown(judgement, MemoryOutcome.MORE)
     if judgement.similar:
         was = (
             "It was probably renamed to"
@@ -94,6 +111,10 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
             return _slower(judgement, f"; the threshold is {allowed}, and this change adds to it.")
         case Reason.DRIFTED_BEFORE:
             return _slower(judgement, ", but not through this change.")
+        case Reason.MORE_MEMORY:
+            return [_memory_rule(judgement), *_grown(judgement, MemoryOutcome.MORE)]
+        case Reason.MEMORY_UNCLEAR:
+            return [_MEMORY_UNCLEAR, *_grown(judgement, MemoryOutcome.UNCLEAR)]
         case Reason.FASTER:
             rule = ". A slowdown could now hide under the old time."
             return [("Faster than ", *_against(judgement), rule)]
@@ -128,6 +149,36 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
             return [("Measuring it would mislead: ", _message(judgement), ".")]
         case _:
             assert_never(judgement.reason)
+
+
+def _memory_rule(judgement: Judgement) -> Sentence:
+    allowed = format_percent(judgement.memory_threshold or 0.0)
+    drifted = judgement.verdict is Verdict.DRIFTED
+    rest = ", but not through this change" if drifted else ""
+    return (f"Needs more memory; the threshold is {allowed}{rest}.",)
+
+
+def _grown(judgement: Judgement, outcome: MemoryOutcome) -> list[Sentence]:
+    """Name what grew, from what to what, against every reference that shows it."""
+    return [
+        (f"{_MEMORY[one.metric][0]}: {_amounts(one)} against ", *_named(one), ".")
+        for one in judgement.memory
+        if one.outcome is outcome and one.metric in _MEMORY
+    ]
+
+
+def _amounts(change: MemoryChange) -> str:
+    write = _MEMORY[change.metric][1]
+    text = f"{write(change.before)} → {write(change.after)}"
+    if change.before <= 0 or change.after <= 0:
+        return text
+    return f"{text} ({change.after / change.before - 1:+.1%})".replace("%", " %")
+
+
+def _named(change: MemoryChange) -> Sentence:
+    commit = name_commit(change.commit)
+    name = _REFERENCES[change.reference]
+    return (f"{name} ", *commit) if commit else (name,)
 
 
 def _slower(judgement: Judgement, rest: str) -> list[Sentence]:

@@ -62,13 +62,18 @@ def _approved(*benchmarks: Benchmark) -> BaselineFile:
 
 
 def _plan(
-    old: BaselineFile | None, results: Results, *, only: tuple[str, ...] = (), prune: bool = False
+    old: BaselineFile | None,
+    results: Results,
+    *,
+    only: tuple[str, ...] = (),
+    prune: bool = False,
+    memory_threshold: float | None = None,
 ) -> UpdatePlan:
     empty = BaselineFile(environment=ENVIRONMENT.key, suite="api", baselines={})
     return plan_update(
         old or empty,
         results,
-        config=Config(root=Path()),
+        config=Config(root=Path(), memory_threshold=memory_threshold),
         only=frozenset(only),
         prune=prune,
         reason="faster parser",
@@ -206,3 +211,47 @@ def test_two_runs_of_unchanged_code_on_a_busy_machine_leave_the_file_alone() -> 
     )
     plan = _plan(_approved(*first), _results(*second))
     assert len(plan.untouched) == len(names), plan.changes
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+def _keeping(name: str, blocks: float, rss_bytes: int = 5_000_000) -> Benchmark:
+    runs = tuple(
+        msgspec.structs.replace(
+            run, metrics={"blocks_per_op": blocks, "other": 1.0}, rss_growth_bytes=rss_bytes
+        )
+        for run in _steady(name, 1e-3).runs
+    )
+    return Benchmark(id=name, suite="api", runs=runs)
+
+
+def test_memory_is_approved_where_it_is_judged() -> None:
+    plan = _plan(None, _results(_keeping("a", 12.0)), memory_threshold=0.1)
+    assert plan.file.baselines["a"].metrics == {"blocks_per_op": 12.0, "memory_growth": 5e6}
+    assert _plan(None, _results(_keeping("a", 12.0))).file.baselines["a"].metrics == {}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "rss_bytes", "kinds"),
+    [
+        pytest.param(12.0, 5_000_000, [], id="equal"),
+        pytest.param(12.4, 6_900_000, [], id="within what is allowed"),
+        pytest.param(14.0, 5_000_000, [ChangeKind.OTHER_MEMORY], id="more blocks"),
+        pytest.param(9.0, 5_000_000, [ChangeKind.OTHER_MEMORY], id="fewer blocks"),
+        pytest.param(12.0, 7_100_000, [ChangeKind.OTHER_MEMORY], id="a higher peak"),
+    ],
+)
+def test_a_line_is_rewritten_for_other_memory(
+    blocks: float, rss_bytes: int, kinds: list[ChangeKind]
+) -> None:
+    old = _plan(None, _results(_keeping("a", 12.0)), memory_threshold=0.1).file
+    plan = _plan(old, _results(_keeping("a", blocks, rss_bytes)), memory_threshold=0.1)
+    assert [change.kind for change in plan.changes] == kinds
+
+
+def test_a_line_from_before_memory_was_judged_takes_it_in() -> None:
+    old = _approved(_keeping("a", 12.0))
+    plan = _plan(old, _results(_keeping("a", 12.0)), memory_threshold=0.1)
+    assert [change.kind for change in plan.changes] == [ChangeKind.OTHER_MEMORY]
+    assert _plan(old, _results(_keeping("a", 12.0))).changes == ()

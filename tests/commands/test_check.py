@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -207,3 +208,74 @@ def test_pairs_pass_unchanged_code_and_name_the_slower_benchmark_alone(
     assert _verdicts(project) == {"test_total": "regressed", "test_names": "passed"}
     assert done.out.count(f"update-baselines --only {SHOP}test_total") == 1
     assert project.git("worktree", "list").count("\n") == 0
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+FREE_SUITE = """\
+from shop import names, total
+
+def test_total(benchmark):
+    assert benchmark(total) == 499500
+
+def test_names(benchmark):
+    assert len(benchmark(names)) == 1000
+"""
+LEAKS = CODE.replace("return sum", "KEPT.append([0.5 * len(KEPT)])\n    return sum") + "KEPT = []\n"
+
+
+def _judgement(project: GitRepository, name: str) -> dict[str, Any]:
+    report = json.loads((project.path / ".perfgate" / "report.json").read_text())
+    (found,) = (one for one in report["judgements"] if one["benchmark"] == SHOP + name)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_an_operation_that_keeps_more_fails_beside_its_merge_base(project: GitRepository) -> None:
+    settings = (project.path / "pyproject.toml").read_text()
+    memory = settings.replace("threshold =", 'memory_threshold = "10%"\nthreshold =')
+    project.write("pyproject.toml", memory.replace("80%", "500%"))
+    project.write("benchmarks/test_shop.py", FREE_SUITE)
+    project.write("src/shop.py", CODE)
+    project.commit()
+    project.git("checkout", "--quiet", "-b", "change")
+    project.write("README.md")
+    done = perfgate(project.path, "check", "shop")
+    assert "regressed" not in _verdicts(project).values(), done.out
+    (same,) = [
+        one
+        for one in _judgement(project, "test_names")["memory"]
+        if one["metric"] == "blocks_per_op"
+    ]
+    assert (same["before"], same["outcome"]) == (same["after"], "within")
+
+    project.write("src/shop.py", LEAKS)
+    done = perfgate(project.path, "check")
+    assert done.status == 1
+    assert _verdicts(project)["test_total"] == "regressed"
+    assert "Blocks kept per operation: " in " ".join(done.out.split())
+    assert _judgement(project, "test_total")["reason"] == "more-memory"
+    markdown = (project.path / ".perfgate" / "report.md").read_text()
+    assert "Blocks kept per operation: " in markdown
+
+
+def test_committed_lines_hold_memory(project: GitRepository) -> None:
+    settings = (project.path / "pyproject.toml").read_text()
+    memory = settings.replace("threshold =", 'memory_threshold = "10%"\nthreshold =')
+    project.write("pyproject.toml", memory.replace("80%", "500%"))
+    project.write("benchmarks/test_shop.py", FREE_SUITE)
+    approved = perfgate(project.path, "update-baselines", "--reason", "first numbers")
+    assert (approved.status, approved.err) == (0, "")
+    (line,) = (
+        line
+        for file in (project.path / "baselines").rglob("*.json")
+        for line in file.read_text().splitlines()
+        if "test_names" in line
+    )
+    kept = json.loads("{" + line.rstrip(",") + "}")[f"{SHOP}test_names"]["metrics"]
+    assert kept["blocks_per_op"] == pytest.approx(1000, rel=0.01)
+    assert _numbers(project).status == 0
+
+    project.write("src/shop.py", LEAKS)
+    assert _numbers(project).status == 1
+    assert _verdicts(project) == {"test_total": "regressed", "test_names": "passed"}

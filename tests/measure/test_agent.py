@@ -1,8 +1,10 @@
+import gc
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 
 from perfgate.measure.agent.channel import Channel
 from perfgate.measure.agent.fixture import Stopwatch
-from perfgate.measure.agent.memory import PeakMemory
+from perfgate.measure.agent.memory import PeakMemory, kept_blocks
 from perfgate.measure.agent.waiting import RunQueue
+from perfgate.model import ProcessRun
 from tests.measure.suites import (
     ENVIRON,
     FILE,
@@ -297,3 +300,85 @@ def test_a_measured_process_ends_with_its_parent_however_that_ends(tmp_path: Pat
         parent.kill()
     gone, _ = psutil.wait_procs([worker], timeout=20)
     assert gone == [worker]
+
+
+# --- blocks that an operation keeps
+
+
+LEAKED: list[object] = []
+
+
+@pytest.mark.parametrize(
+    ("call", "blocks"),
+    [
+        pytest.param(lambda: None, 0, id="nothing"),
+        pytest.param(lambda: [object() for _ in range(10)], 12, id="a list, its items, itself"),
+        pytest.param(lambda: sum([1.5 * number for number in range(500)]) * 0, 1, id="one number"),
+        pytest.param(lambda: LEAKED.extend(object() for _ in range(8)), 8, id="kept elsewhere"),
+    ],
+)
+def test_blocks_that_a_call_keeps_are_counted_the_same_each_time(
+    call: Callable[[], object], blocks: int
+) -> None:
+    for _ in range(3):
+        call()
+    counted = [kept_blocks(call, 1e-6) for _ in range(5)]
+    assert len(set(counted)) == 1
+    assert counted[0] is not None
+    assert abs(counted[0] - blocks) <= 1  # a large list lies outside of Python's allocator
+
+
+def test_a_call_that_takes_long_is_not_made_again() -> None:
+    calls: list[int] = []
+    assert kept_blocks(lambda: calls.append(1), 0.3) is None
+    assert calls == []
+    kept_blocks(lambda: calls.append(1), 0.2)
+    assert len(calls) == 3
+
+
+def test_counting_leaves_the_cycle_collector_as_it_was() -> None:
+    was_enabled = gc.isenabled()
+    try:
+        for is_enabled in (True, False):
+            (gc.enable if is_enabled else gc.disable)()
+            with pytest.raises(ZeroDivisionError):
+                kept_blocks(lambda: 1 / 0, 1e-6)
+            assert gc.isenabled() is is_enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
+
+
+KEEPING = """
+from shop import make
+
+def test_made(benchmark):
+    benchmark(make)
+
+def test_pedantic(benchmark):
+    benchmark.pedantic(make, rounds=3)
+
+def test_own(benchmark):
+    benchmark(make)
+    benchmark.extra_info["blocks_per_op"] = 3
+"""
+MAKES = "def make():\n    return [object() for _ in range({})]\n"
+
+
+def test_a_process_tells_what_is_kept_only_when_asked(tmp_path: Path) -> None:
+    plan = plan_of(write(tmp_path, {FILE: KEEPING, "shop.py": MAKES.format(10)}))
+    asked = measure(replace(plan, measures_memory=True))
+    assert run_of(asked["test_made"]).metrics["blocks_per_op"] == pytest.approx(12, abs=1)
+    assert run_of(asked["test_pedantic"]).metrics == {}  # its author counts its calls
+    assert run_of(asked["test_own"]).metrics == {"blocks_per_op": 3}
+    assert run_of(measure(plan)["test_made"]).metrics == {}
+
+
+def test_both_sides_of_a_pair_tell_what_is_kept(tmp_path: Path) -> None:
+    old = write(tmp_path / "old", {FILE: KEEPING, "shop.py": MAKES.format(10)})
+    new = write(tmp_path / "new", {FILE: KEEPING, "shop.py": MAKES.format(30)})
+    plan = pair_plan(side_of("new", new), side_of("old", old), benchmarks=("test_made",))
+    (group,) = lockstep(replace(plan, measures_memory=True))
+    reference = group["test_made"].references["old"]
+    assert isinstance(reference, ProcessRun)
+    more = candidate_run(group["test_made"]).metrics["blocks_per_op"]
+    assert more - reference.metrics["blocks_per_op"] == pytest.approx(20, abs=1)

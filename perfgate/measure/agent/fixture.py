@@ -6,6 +6,7 @@ Everything else (options, gc, timer, calibration, statistics that a test reads a
 pytest-benchmark's own.
 """
 
+import functools
 import inspect
 import sys
 import time
@@ -55,6 +56,8 @@ class Target(Protocol):
     """A benchmarked operation, ready to be timed."""
 
     mode: str
+    call: Callable[[], Any] | None
+    """One call that may be made as often as wanted; None: its author counts them."""
     fixed_rounds: int | None
     """Most rounds that its author allows; None: as many as wanted."""
     fixed_iterations: int | None
@@ -77,6 +80,9 @@ class Conductor(Protocol):
 
     def recorded(self, name: str, rounds: Sequence[float], iterations: int) -> None:
         """Take the rounds that pytest-benchmark measured itself (seconds per iteration)."""
+
+    def count_memory(self, call: Callable[[], Any] | None) -> None:
+        """Count what a call keeps, after the last round and outside of any time."""
 
     def watch(self, name: str, extra_info: dict[str, Any]) -> None:
         """Keep the dictionary that the test fills with numbers of its own, now or later."""
@@ -112,6 +118,7 @@ class Call:
         self._function = function
         self._args = args
         self._kwargs = kwargs
+        self.call: Callable[[], Any] | None = functools.partial(function, *args, **kwargs)
         self._runner = fixture._make_runner(function, args, kwargs)  # noqa: SLF001 - see module
 
     def warm_up(self) -> None:
@@ -130,6 +137,7 @@ class Pedantic:
     """The operation of ``benchmark.pedantic``: its author's rounds, setup and teardown hold."""
 
     mode = "pedantic"
+    call: Callable[[], Any] | None = None
 
     def __init__(self, fixture: Any, stopwatch: Stopwatch, options: "_PedanticOptions") -> None:
         self._fixture = fixture
@@ -252,6 +260,7 @@ def _install_lockstep(conductor: Conductor) -> None:
         stats = fixture._make_stats(iterations)  # noqa: SLF001 - see module
         for duration in durations:
             stats.update(duration)
+        conductor.count_memory(target.call)
         return _refuse_coroutine(target.finish())
 
     def raw(fixture: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -276,7 +285,7 @@ def _install_lockstep(conductor: Conductor) -> None:
 
 
 def _install_recording(conductor: Conductor) -> None:
-    def recording(original: Callable[..., Any]) -> Callable[..., Any]:
+    def recording(original: Callable[..., Any], *, is_free: bool) -> Callable[..., Any]:
         def measure(fixture: Any, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             _refuse_async(function)
             _refuse_instrumentation()
@@ -285,13 +294,16 @@ def _install_recording(conductor: Conductor) -> None:
             if fixture.stats is not None:
                 stats = fixture.stats
                 conductor.recorded(fixture.fullname, stats.stats.data, stats.iterations)
+                call = functools.partial(function, *args, **kwargs)
+                conductor.count_memory(call if is_free else None)
             return result
 
         return measure
 
     fixture_class: Any = BenchmarkFixture
-    fixture_class._raw = recording(fixture_class._raw)  # noqa: SLF001 - see module
-    fixture_class._raw_pedantic = recording(fixture_class._raw_pedantic)  # noqa: SLF001 - see module
+    fixture_class._raw = recording(fixture_class._raw, is_free=True)  # noqa: SLF001 - see module
+    pedantic = recording(fixture_class._raw_pedantic, is_free=False)  # noqa: SLF001 - see module
+    fixture_class._raw_pedantic = pedantic  # noqa: SLF001 - see module
 
 
 def is_enabled(config: Any) -> bool:

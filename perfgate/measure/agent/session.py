@@ -8,7 +8,7 @@ import gc
 import math
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from .fixture import (
     is_enabled,
     spare_the_repository,
 )
-from .memory import PeakMemory
+from .memory import PeakMemory, kept_blocks
 
 __all__ = ["run"]
 
@@ -87,6 +87,8 @@ class Agent:
         self._iterations = 0
         self._extra_info: dict[str, Any] = {}
         self._memory = PeakMemory()
+        self._measures_memory = bool(settings["memory"])
+        self._kept_blocks: float | None = None
 
     # --- hooks of pytest
 
@@ -178,6 +180,12 @@ class Agent:
         del name
         self._extra_info = extra_info
 
+    def count_memory(self, call: Callable[[], Any] | None) -> None:
+        """Count what a call keeps, if that was asked for; its peak of memory ends before."""
+        if self._measures_memory and call is not None and self._rounds:
+            self._memory.stop()
+            self._kept_blocks = kept_blocks(call, min(self._rounds))
+
     def recorded(self, name: str, rounds: Sequence[float], iterations: int) -> None:
         """Keep the rounds that pytest-benchmark measured."""
         del name
@@ -233,6 +241,7 @@ class Agent:
         self._rounds = ()
         self._iterations = 0
         self._extra_info = {}
+        self._kept_blocks = None
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         self._leave_fork()
         os.chdir(self._root)  # a benchmark may have gone elsewhere
@@ -244,7 +253,7 @@ class Agent:
                 "failure": failure,
                 "abandoned": self._is_abandoned,
                 "iterations": self._iterations,
-                "metrics": _numbers(self._extra_info),
+                "metrics": self._metrics(),
                 "rss": self._memory.growth_bytes,
                 "modules": self._modules(),
             },
@@ -261,6 +270,11 @@ class Agent:
         if self._failure is None and not self._rounds:
             return "raised", "the test never called its benchmark fixture"
         return self._failure
+
+    def _metrics(self) -> dict[str, float]:
+        """Return what the benchmark says of itself, which wins, and what it keeps."""
+        counted = {} if self._kept_blocks is None else {"blocks_per_op": self._kept_blocks}
+        return counted | _numbers(self._extra_info)
 
     def _modules(self) -> dict[str, str]:
         loaded = ((name, sys.modules.get(name)) for name in self._module_names)
