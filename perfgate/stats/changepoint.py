@@ -40,6 +40,9 @@ _WINDOW: Final = 20
 """Points on each side in which a change must be visible: about a screen's width for an eye."""
 SUPERIORITY: Final = 0.7
 """Cliff's delta across a change: 85 % of pairs of points are ordered as the levels are."""
+_ABRUPT: Final = 0.6
+"""Jump between the nearer halves of both windows over that between the farther ones: one for a
+step, a third for a ramp."""
 _SMALLEST: Final = 0.005
 """Smaller changes are real and matter to nobody."""
 _JUMP: Final = 0.5
@@ -237,13 +240,16 @@ def _abrupt(logs: Sequence[float], cuts: Sequence[int], superiority: float) -> l
 
 
 def _visible(logs: Sequence[float], start: int, cut: int, end: int) -> float:
-    """Return Cliff's delta across a cut; zero for what is too small to matter."""
+    """Return Cliff's delta across a cut; zero for what is too small to matter, or no step."""
     left = logs[max(start, cut - _WINDOW) : cut]
     right = logs[cut : min(end, cut + _WINDOW)]
-    is_small = (
-        abs(statistics.median(logs[cut:end]) - statistics.median(logs[start:cut])) < _SMALLEST
-    )
-    return 0.0 if is_small else abs(_delta(left, right))
+    lasting = statistics.median(logs[cut:end]) - statistics.median(logs[start:cut])
+    near_left, near_right = left[len(left) // 2 :], right[: (len(right) + 1) // 2]
+    far_left, far_right = left[: (len(left) + 1) // 2], right[len(right) // 2 :]
+    near = statistics.median(near_right) - statistics.median(near_left)
+    far = statistics.median(far_right) - statistics.median(far_left)
+    is_abrupt = near * far > 0 and abs(near) >= _ABRUPT * abs(far)
+    return abs(_delta(left, right)) if is_abrupt and abs(lasting) >= _SMALLEST else 0.0
 
 
 def _delta(left: Sequence[float], right: Sequence[float]) -> float:

