@@ -228,15 +228,14 @@ def _moved_to_best(sums: _Sums, cuts: Sequence[int]) -> list[int]:
 
 def _abrupt(logs: Sequence[float], cuts: Sequence[int], superiority: float) -> list[int]:
     """Drop the least visible change until all that are left are visible."""
-    kept = list(cuts)
-    while kept:
-        edges = [0, *kept, len(logs)]
-        deltas = [_visible(logs, *edges[at : at + 3]) for at in range(len(kept))]
-        weakest = min(deltas)
-        if weakest >= superiority:
-            break
-        del kept[deltas.index(weakest)]
-    return kept
+    edges = [0, *cuts, len(logs)]
+    deltas = [_visible(logs, *edges[at : at + 3]) for at in range(len(cuts))]
+    while deltas and min(deltas) < superiority:
+        weakest = deltas.index(min(deltas))
+        del edges[weakest + 1], deltas[weakest]
+        for at in range(max(0, weakest - 1), min(len(deltas), weakest + 1)):
+            deltas[at] = _visible(logs, *edges[at : at + 3])
+    return edges[1:-1]
 
 
 def _visible(logs: Sequence[float], start: int, cut: int, end: int) -> float:

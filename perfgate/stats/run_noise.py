@@ -38,7 +38,8 @@ class Shared:
     """Number of the run that it was first seen in by most."""
     log_ratio: float
     """Median over those that changed."""
-    changed: tuple[str, ...]
+    changed: tuple[tuple[str, int], ...]
+    """Which series, and the place in each; of two changes of one series the first."""
     measured: int
     """Benchmarks that could have changed then."""
 
@@ -101,20 +102,24 @@ def shared_changes(
     """Find the changes that most of the benchmarks at hand made together, oldest first."""
     spans = [(timed[0][0], timed[-1][0]) for timed in series.values() if timed]
     moves = sorted(
-        (series[name][change.index][0], name, change.log_ratio)
+        (series[name][change.index][0], name, change.index, change.log_ratio)
         for name, found in changes.items()
         for change in found
     )
     shared: list[Shared] = []
     for sign in (1, -1):
-        rest = [move for move in moves if move[2] * sign > 0]
+        rest = [move for move in moves if move[3] * sign > 0]
         while rest:
             group = [move for move in rest if move[0] <= rest[0][0] + _NEAR]
             rest = rest[len(group) :]
             run = statistics.mode(move[0] for move in group)
             measured = sum(first < run <= last for first, last in spans)
-            names = tuple(dict.fromkeys(move[1] for move in group))
-            if measured >= _FEWEST and len(names) > _MOST * measured:
-                ratio = statistics.median(move[2] for move in group)
-                shared.append(Shared(run=run, log_ratio=ratio, changed=names, measured=measured))
+            places = {name: at for _, name, at, _ in reversed(group)}
+            if measured >= _FEWEST and len(places) > _MOST * measured:
+                ratio = statistics.median(move[3] for move in group)
+                shared.append(
+                    Shared(
+                        run=run, log_ratio=ratio, changed=tuple(places.items()), measured=measured
+                    )
+                )
     return tuple(sorted(shared, key=lambda one: one.run))
