@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfgate.cli.options import Shared, progress_on, shared_options, verbose_option
+from perfgate.cli.options import Shared, everywhere, progress_on, shared_options, verbose_option
 from perfgate.cli.printing import say, write
 
 if TYPE_CHECKING:
@@ -90,4 +90,34 @@ def _status(past: "Past") -> int:
     if not past.is_long_enough:
         say("perfgate: too few runs to tell: eight on one kind of machine are the fewest")
         return 3
+    return 0
+
+
+@history.command("import")
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@_branch_option
+@click.option(
+    "--remote",
+    metavar="URL",
+    show_default="the workflow's repository, else the clone's remote",
+    help="Repository that holds the branch.",
+)
+@everywhere
+def import_runs(sources: tuple[Path, ...], branch: str, remote: str | None) -> int:
+    """Append what another tool kept to the branch that collects runs.
+
+    FILE is data.js of github-action-benchmark, a result file of asv, or a folder of such.
+    """
+    from perfgate.commands.history_import import import_past, read_past
+    from perfgate.commands.record import find_destination
+    from perfgate.github.data_branch import Patience
+
+    past = read_past(sources)
+    destination = find_destination(os.environ, Path.cwd(), remote=remote, branch=branch)
+    tip = import_past(past, destination, patience=Patience())
+    if past.left_out:
+        say(f"perfgate: {past.left_out} points without a commit, a date or a time left out")
+    print(f"imported {len(past.runs)} runs to {branch}: {tip[:10]}")
     return 0
