@@ -336,12 +336,27 @@ def test_the_cache_changes_nothing_but_time_and_may_be_damaged_or_deleted(tmp_pa
     cache = tmp_path / "cache"
     first = read(repository, cache)
     kept = [path for path in cache.rglob("*") if path.is_file()]
-    assert len(kept) == 1
+    assert len(kept) == 2  # runs, and approvals
     assert read(repository, cache) == first
-    kept[0].write_bytes(kept[0].read_bytes()[:20])
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:20])
     assert read(repository, cache) == first
     shutil.rmtree(cache)
     assert read(repository, cache) == first == read(repository)
+
+
+def test_what_was_approved_since_joins_what_is_cached(tmp_path: Path) -> None:
+    repository, _ = write_commits(tmp_path / "shop", [Commit(files={file(): baselines()})])
+    cache = tmp_path / "cache"
+    read(repository, cache)
+    repository.write(file(), baselines(low_s=2e-3))
+    repository.commit()
+    repository.write(file(), baselines(name=NAME.format("renamed"), low_s=2e-3))
+    repository.commit()
+    history = read(repository, cache).history
+    assert [one.new_s for one in history.approvals] == [1e-3, 2e-3]
+    assert history.renames == {A: NAME.format("renamed")}
+    assert history == read(repository).history
 
 
 def test_the_json_is_the_whole_history(tmp_path: Path) -> None:
