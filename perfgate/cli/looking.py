@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perfgate.cli.options import Shared, everywhere, progress_on, shared_options, verbose_option
-from perfgate.cli.printing import say, write
+from perfgate.cli.printing import print_text, say, write
 
 if TYPE_CHECKING:
     from perfgate.commands.history import Past
@@ -76,15 +76,17 @@ def _print(past: "Past", shared: Shared, *, is_check: bool, verbose: bool) -> No
     from perfgate.commands.history_text import render_check, render_history
 
     if is_check:
-        print(render_check(past), end="")
+        print_text(render_check(past))
         return
     width = shutil.get_terminal_size((100, 24)).columns
-    print(render_history(past, width=width, color=shared.has_color, verbose=verbose), end="")
+    print_text(render_history(past, width=width, color=shared.has_color, verbose=verbose))
 
 
 def _status(past: "Past") -> int:
+    from perfgate.report.text import visible
+
     for warning in past.history.warnings:
-        say(f"perfgate: {warning}")
+        say(f"perfgate: {visible(warning)}")
     if past.findings:
         return 1
     if not past.is_long_enough:

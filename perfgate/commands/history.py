@@ -185,11 +185,15 @@ def _recorded(repository: Repository, source: Source, warnings: list[str]) -> tu
 def _data_tip(repository: Repository, branch: str, warnings: list[str]) -> str | None:
     """Return the newest tip that can be had: the remote's, else what this clone has of it."""
     remote = repository.remote()
-    try:
-        tip = repository.fetch_branch(branch)
-    except (ReferenceTreeError, GitFailure) as error:
-        warnings.append(f"{branch} cannot be fetched from {remote}: {error}")
-        tip = None
+    tip = None
+    if remote is not None:
+        try:
+            found = repository.run("ls-remote", "--heads", "--", remote, f"refs/heads/{branch}")
+            tip = repository.ensure_commit(found.split()[0].decode()) if found else None
+        except GitFailure as failure:
+            warnings.append(f"{branch} cannot be fetched from {remote}: {failure.problem}")
+        except ReferenceTreeError as error:
+            warnings.append(f"{branch} cannot be fetched from {remote}: {error}")
     if tip is not None:
         return tip
     refs = ([f"refs/remotes/{remote}/{branch}"] if remote else []) + [f"refs/heads/{branch}"]
@@ -211,7 +215,8 @@ def _count(
         warnings.append(f"{_counted(approvals.unread, 'damaged baseline')} left out")
     if past.left_out:
         warnings.append(
-            f"{_counted(past.left_out, 'run')} of commits that the branch no longer has left out"
+            f"{_counted(past.left_out, 'run')} left out, of commits that are not on the branch "
+            "(rewritten, or not fetched yet)"
         )
     if not is_whole and past.runs:
         warnings.append("runs stand in the order in which they were recorded")

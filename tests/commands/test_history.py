@@ -222,7 +222,8 @@ def test_runs_of_commits_that_were_rewritten_are_left_out_and_counted(tmp_path: 
     write_runs(repository, runs)
     history = read(repository).history
     assert len(history.series[0].runs) == 20
-    assert "2 runs of commits that the branch no longer has left out" in history.warnings
+    (warning,) = history.warnings
+    assert warning.startswith("2 runs left out, of commits that are not on the branch")
 
 
 def test_half_a_line_at_the_end_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -317,6 +318,16 @@ def test_a_clone_fetches_the_runs_without_a_new_name(tmp_path: Path) -> None:
     assert clone.git("for-each-ref") == before
 
 
+def test_without_its_remote_a_clone_uses_what_it_has(tmp_path: Path) -> None:
+    repository, _ = with_runs(tmp_path / "shop", SLOWER)
+    clone = repository.clone(tmp_path / "clone")
+    shutil.rmtree(repository.path)
+    past = read(clone)
+    assert len(past.findings) == 1
+    (warning,) = past.history.warnings
+    assert warning.startswith("perfgate-data cannot be fetched from origin: ")
+
+
 # --- how it is read and shown ------------------------------------------------------------------
 
 
@@ -376,6 +387,16 @@ def test_the_terminal_shows_lines_changes_and_approvals(tmp_path: Path) -> None:
     assert "▁" in text
     assert "█" in text
     assert "none → 1.00 ms" in text
+
+
+def test_in_a_workflow_no_name_is_a_command(tmp_path: Path) -> None:
+    def build(commit: str, number: int, time_s: float) -> RunRecord:
+        return run_of(commit, number, {"::error::x": time_s})
+
+    repository, _ = with_runs(tmp_path / "shop", SLOWER, build)
+    lines = perfgate(repository.path, "history", "--check", GITHUB_ACTIONS="true").out.splitlines()
+    assert lines[0].startswith("::stop-commands::")
+    assert lines[-1] == f"::{lines[0].removeprefix('::stop-commands::')}::"
 
 
 def test_hostile_names_and_subjects_are_shown_and_not_obeyed(tmp_path: Path) -> None:
