@@ -1,5 +1,6 @@
 """From recorded runs to series with their changes: pure, one kind of machine at a time."""
 
+import bisect
 import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +11,14 @@ from perfgate.history.columns import Column, Columns
 from perfgate.history.past import PastRun, Series, Shift
 from perfgate.model import Environment
 from perfgate.stats.changepoint import Shape, describe
-from perfgate.stats.run_noise import shared_changes, without_run_noise
+from perfgate.stats.run_noise import Shared, shared_changes, without_run_noise
 
 __all__ = ["Arranged", "Group", "Paired", "analysed", "arranged"]
 
 _WATCHED: Final = ("python", "kernel", "governor", "cpu_count")
 """What of an environment may explain a change; its CPU and kind keep series apart anyway."""
+_NEAR: Final = 3
+"""Runs by which a change may be seen too early or too late."""
 
 
 class Group(NamedTuple):
@@ -190,13 +193,13 @@ def analysed(
 
 def _together(
     lines: Mapping[str, Sequence[tuple[int, float]]], shapes: Mapping[str, Shape]
-) -> dict[str, dict[int, int]]:
-    """Return by benchmark and place of the change how many moved together, where most did."""
-    together: dict[str, dict[int, int]] = {name: {} for name in lines}
+) -> dict[str, dict[int, Shared]]:
+    """Return by benchmark and place of the change what it was a part of, where most changed."""
+    together: dict[str, dict[int, Shared]] = {name: {} for name in lines}
     changes = {name: shape.changes for name, shape in shapes.items()}
     for shared in shared_changes(lines, changes):
         for name, at in shared.changed:
-            together[name][at] = len(shared.changed)
+            together[name][at] = shared
     return together
 
 
@@ -205,11 +208,15 @@ def _shifts(
     places: Sequence[int],
     runs: Sequence[PastRun],
     position: Mapping[str, int] | None,
-    together: Mapping[int, int],
+    together: Mapping[int, Shared],
 ) -> tuple[Shift, ...]:
     shifts: list[Shift] = []
     for change in shape.changes:
-        before, after = runs[places[change.index - 1]], runs[places[change.index]]
+        shared = together.get(change.index)
+        at = change.index
+        if shared is not None:  # many know better than one where it was
+            at = min(max(1, bisect.bisect_left(places, shared.run)), len(places) - 1)
+        before, after = runs[places[at - 1]], runs[places[at]]
         shifts.append(
             Shift(
                 kind=change.kind,
@@ -222,10 +229,13 @@ def _shifts(
                 after_s=change.after,
                 log_ratio=change.log_ratio,
                 superiority=change.superiority,
-                at=change.index,
-                moved_together=together.get(change.index, 0),
+                at=at,
+                moved_together=len(shared.changed) if shared is not None else 0,
                 left=math.log(shape.changes[-1].after / change.before),
-                environment_change=_difference(before.environment, after.environment),
+                environment_change=_difference(
+                    runs[places[max(0, at - 1 - _NEAR)]].environment,
+                    runs[places[min(len(places) - 1, at + _NEAR)]].environment,
+                ),
             )
         )
     return tuple(shifts)

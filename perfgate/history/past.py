@@ -58,7 +58,7 @@ class Shift(_Value, frozen=True, kw_only=True):
     left: float
     """ln(level now / before): what is left of it."""
     environment_change: str
-    """What else became different between the two runs: Python, kernel, governor."""
+    """What else became different within three runs of it: Python, kernel, governor, CPUs."""
 
 
 class Series(_Value, frozen=True, kw_only=True):

@@ -195,10 +195,12 @@ def test_a_slowdown_of_the_whole_suite_is_the_codes_unless_the_machine_changed(
         times = {name: values[number] for name, values in series.items()}
         return run_of(commit, number, times, environment=after)
 
-    repository, _ = with_runs(tmp_path / "shop", SLOWER, build)
+    repository, ids = with_runs(tmp_path / "shop", SLOWER, build)
     past = read(repository)
     assert len(past.findings) == count
-    assert {one.shifts[0].moved_together for one in past.history.series} == {10}
+    shifts = [one.shifts[0] for one in past.history.series]
+    assert {shift.moved_together for shift in shifts} == {10}
+    assert {(shift.last_good, shift.first_changed) for shift in shifts} == {(ids[19], ids[20])}
 
 
 def test_other_hardware_is_another_series(tmp_path: Path) -> None:
