@@ -211,7 +211,8 @@ def _shifts(
     together: Mapping[int, Shared],
 ) -> tuple[Shift, ...]:
     shifts: list[Shift] = []
-    for change in shape.changes:
+    for number, change in enumerate(shape.changes):
+        lowest = min(later.after for later in shape.changes[number:])
         shared = together.get(change.index)
         at = change.index
         if shared is not None:  # many know better than one where it was
@@ -231,7 +232,7 @@ def _shifts(
                 superiority=change.superiority,
                 at=at,
                 moved_together=len(shared.changed) if shared is not None else 0,
-                left=math.log(shape.changes[-1].after / change.before),
+                left=math.log(lowest / change.before),
                 environment_change=_difference(
                     runs[places[max(0, at - 1 - _NEAR)]].environment,
                     runs[places[min(len(places) - 1, at + _NEAR)]].environment,

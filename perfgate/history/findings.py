@@ -34,11 +34,11 @@ def find_unseen(
 ) -> tuple[Finding, ...]:
     """Return the unseen slowdowns, the largest first.
 
-    A slowdown counts when it came in one step that did not go back and forth, and the level now
-    is still slower by the threshold. It is seen when the benchmark's baseline was approved since
-    the last good run, or when the gate's own verdict on a run since then said so. It is none of
-    the code when lockstep pairs find today's code no slower than code from before it, or when most
-    of the suite moved with it while the machine changed.
+    A slowdown counts when it came in one step that did not go back and forth, and the level was
+    never again less than the threshold above what it had been. It is seen when the benchmark's
+    baseline was approved since the last good run, or when the gate's own verdict on a run since
+    then said so. It is none of the code when lockstep pairs find today's code no slower than code
+    from before it, or when most of the suite moved with it while the machine changed.
 
     ``threshold`` gives ln of the smallest slowdown that matters for a series.
     """

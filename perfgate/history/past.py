@@ -56,7 +56,7 @@ class Shift(_Value, frozen=True, kw_only=True):
     moved_together: int
     """Benchmarks that moved with it, when they were most of those of the run; else 0."""
     left: float
-    """ln(level now / before): what is left of it."""
+    """ln(lowest level since / before): what never went away again."""
     environment_change: str
     """What else became different within three runs of it: Python, kernel, governor, CPUs."""
 

@@ -78,8 +78,9 @@ _SPIKE: Final = 5.0
 """Deviations of the noise; one normal point in two million is as far off."""
 _SAME_LEVEL: Final = 0.25
 """Levels are the same when they differ by less than this share of the jump between two modes."""
-_FLIPS: Final = 3
-"""Up, down and up again between the same two levels: neither a slowdown nor its repair."""
+_FLIPS: Final = 4
+"""Up, down, up and down again between the same two levels: code that was reverted and came back
+goes that way three times at most."""
 _TWO_MODES: Final = 0.85
 """Share of the variance that the best split in two explains: 64 % of a normal, 75 % of a uniform
 distribution."""

@@ -124,6 +124,13 @@ def test_what_is_no_standing_slowdown_passes(tmp_path: Path, levels: list[float]
     assert past.findings == ()
 
 
+def test_what_was_reverted_and_came_back_is_found_where_it_came_back(tmp_path: Path) -> None:
+    levels = [1.0] * 15 + [1.2] * 15 + [1.0] * 15 + [1.2] * 15
+    repository, ids = with_runs(tmp_path / "shop", levels)
+    (finding,) = read(repository).findings
+    assert finding.shift.first_changed == ids[45]
+
+
 def test_a_slowdown_whose_number_was_approved_since_is_seen(tmp_path: Path) -> None:
     commits = [Commit() for _ in SLOWER]
     commits[0] = Commit(files={file(): baselines()})
