@@ -1,9 +1,9 @@
 """Print how long ``perfgate history`` takes: ``python -m benchmarks.past [COMMITS [BENCHMARKS]]``.
 
 For a quarter, a half and all of the commits: with an empty cache, with a full one, and after one
-more commit; seconds on the clock and on the CPU, and peak memory, of the whole process. Two busy
-cores (load 14), 1,000 commits and 1,000 benchmarks: 6.9 s of CPU and 52 s on the clock at first, 3.4
-and 39 again, 3.6 and 40 after one more commit; 227 MiB. Half the commits take half of each.
+more commit; seconds on the clock and on the CPU, and peak memory, of the whole process. For 1,000
+commits and 1,000 benchmarks on two busy cores (load 14): 6.9 s of CPU and 52 s on the clock at
+first, 3.4 and 39 again, 3.6 and 40 after one more commit; 227 MiB. Half the commits take half.
 """
 
 import os

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfgate.cli.options import Shared, everywhere, progress_on, shared_options, verbose_option
+from perfgate.cli.options import Shared, everywhere, progress_on, shared_options
 from perfgate.cli.printing import print_text, say, write
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _branch_option = click.option(
     "--check", "is_check", is_flag=True, help="Exit with 1 on a slowdown that no gate has shown."
 )
 @click.option("--json", "target", metavar="FILE", help='Write it as JSON, "-": standard output.')
-@verbose_option
+@click.option("-v", "--verbose", is_flag=True, help="List everything, not just the latest.")
 @shared_options
 @click.pass_context
 def history(
