@@ -136,17 +136,19 @@ class Shape:
 def describe(
     values: Sequence[float], *, penalty: float = PENALTY, superiority: float = SUPERIORITY
 ) -> Shape:
-    """Find the changes of a series of positive times; missing points are simply not in it.
+    """Find the changes of a series of times; missing points are simply not in it.
 
     Below ``FEWEST_POINTS`` nothing is found. A change is seen once four points follow it, later
     when it is small against the noise.
 
     Args:
-        values: Oldest first.
+        values: Oldest first; finite. Zero counts as the smallest that is not.
         penalty: What a change must explain, in variances of the noise.
         superiority: Cliff's delta that makes it visible.
     """
-    logs = [math.log(value) for value in values]
+    # What a coarse clock took for nothing was at most what it took for something.
+    smallest = min((value for value in values if value > 0), default=1.0)
+    logs = [math.log(max(value, smallest)) for value in values]
     if len(logs) < FEWEST_POINTS:
         return Shape(changes=(), spikes=(), drift=None, is_bimodal=False, noise=_noise(logs))
     smooth = running_medians(logs)

@@ -83,6 +83,13 @@ def test_a_clock_of_coarse_ticks_hides_no_step() -> None:
     assert places(describe([*ticks, *(tick + 2 for tick in ticks)])) == [50]
 
 
+def test_times_of_zero_count_as_the_smallest_that_is_not() -> None:
+    levels = noisy([1.0] * 30 + [2.0] * 30)
+    smallest = min(levels)
+    assert describe([0.0, *levels]) == describe([smallest, *levels])
+    assert describe([0.0] * 20).changes == ()
+
+
 def test_numbers_without_noise_change_where_they_change() -> None:
     assert places(describe([1_000_000.0] * 20 + [1_020_000.0] * 20)) == [20]
 
