@@ -22,6 +22,7 @@ __all__ = [
     "check_here",
     "everywhere",
     "here_option",
+    "progress_on",
     "shared_options",
     "sources_option",
     "threshold_option",
@@ -53,7 +54,7 @@ class Shared:
         from perfgate.measure.bytecode import kept_bytecode
 
         cache_dir = cache_folder(os.environ, Path.home())
-        with _progress(title) as progress, kept_bytecode(dict(os.environ), cache_dir) as environ:
+        with progress_on(title) as progress, kept_bytecode(dict(os.environ), cache_dir) as environ:
             yield Machine(
                 environ=environ,
                 python=Path(sys.executable),
@@ -119,8 +120,8 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return everywhere(_pass_shared(command))
 
 
-def _progress(title: str) -> "AbstractContextManager[Progress]":
-    """Show how far measuring is, on a terminal only."""
+def progress_on(title: str) -> "AbstractContextManager[Progress]":
+    """Show how far something is, on a terminal only."""
     from perfgate.measure.process import Progress
 
     if not sys.stderr.isatty():
