@@ -87,14 +87,14 @@ class Chart(_Part, frozen=True, kw_only=True):
     """Titles of the lanes' cells."""
 
 
-def rounded(value: float) -> float:
-    """Keep the digits that a screen can show."""
-    return float(f"{value:.4g}")
+def rounded(value: float, digits: int = 4) -> float:
+    """Keep so many significant digits: a screen can show no more."""
+    return float(f"{value:.{digits}g}")
 
 
 def clipped_effect(log_ratio: float) -> float:
     """Return an effect that a chart can show, whatever a report says."""
-    return rounded(max(-_LARGEST_EFFECT, min(_LARGEST_EFFECT, log_ratio)))
+    return rounded(max(-_LARGEST_EFFECT, min(_LARGEST_EFFECT, log_ratio)), digits=3)
 
 
 # --- effects -----------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ from perfgate.units import format_bytes, format_percent, format_ratio, format_se
 
 __all__ = ["Details", "Facts", "Gauge", "describe", "describe_run"]
 
+_MOST_PROCESSES: Final = 30
+_FEW_PROCESSES: Final = 5
 _METRICS_SHOWN: Final = 20
 _LEGS_SHOWN: Final = 30
 _GAUGE_REACH: Final = 2.0
@@ -65,11 +67,13 @@ def describe(
     *,
     effect: float | None,
     after_s: float | None,
+    is_brief: bool,
 ) -> Details:
-    """Lay out every number that a report holds of a benchmark."""
+    """Lay out every number that a report holds of a benchmark; the brief way, fewer processes."""
+    most = _FEW_PROCESSES if is_brief else _MOST_PROCESSES
     charts = (
         draw_estimates(judgement, evidence),
-        draw_times(judgement, benchmark, evidence),
+        draw_times(judgement, benchmark, evidence, most_processes=most),
     )
     return Details(
         gauge=_gauge(judgement),

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Final
 
 from perfgate.model import (
     Benchmark,
@@ -28,8 +27,6 @@ from perfgate.report.text import plain
 from perfgate.units import format_percent, format_ratio, format_seconds
 
 __all__ = ["draw_estimates", "draw_times"]
-
-_PROCESSES_SHOWN: Final = 24
 
 
 # --- the pairs ---------------------------------------------------------------------------------
@@ -114,15 +111,19 @@ def _lines(judgement: Judgement, axis: Axis, threshold_log: float) -> tuple[Mark
 
 
 def draw_times(
-    judgement: Judgement, benchmark: Benchmark | None, evidence: Evidence | None
+    judgement: Judgement,
+    benchmark: Benchmark | None,
+    evidence: Evidence | None,
+    *,
+    most_processes: int,
 ) -> Chart | None:
     """Draw how long rounds took in each process, beside what they are compared with."""
     new = benchmark.runs if benchmark is not None else ()
     old = evidence.other.runs if evidence is not None and evidence.other is not None else ()
     lanes = [
-        *_run_lanes("other file", old, is_reference=True),
+        *_run_lanes("other file", old[:most_processes], len(old), is_reference=True),
         *_reference_lanes(judgement),
-        *_run_lanes("this code", new, is_reference=False),
+        *_run_lanes("this code", new[:most_processes], len(new), is_reference=False),
     ]
     values = [
         value
@@ -134,7 +135,7 @@ def draw_times(
         return None
     return Chart(
         title="Times of the rounds",
-        summary=_spread_in_words(judgement, new),
+        summary=_spread_in_words(judgement, new) + _left_out(new, old, most_processes),
         key="A lane for each process. Line: median; box: 10 % quantile to median, or to 90 % where "
         "there are rounds enough; bar: shortest to longest round. Dashed or grey: the other side.",
         axis=seconds_axis(values, "Time per call"),
@@ -156,6 +157,11 @@ def _spread_in_words(judgement: Judgement, runs: Sequence[ProcessRun]) -> str:
         if one.reference_s is not None
     )
     return f"{text}; {references}." if references else f"{text}."
+
+
+def _left_out(new: Sequence[ProcessRun], old: Sequence[ProcessRun], most: int) -> str:
+    longest = max(len(new), len(old))
+    return f" Drawn are the first {most} of {longest} processes." if longest > most else ""
 
 
 def _reference_lanes(judgement: Judgement) -> list[Lane]:
@@ -180,11 +186,12 @@ def _single(label: str, time_s: float) -> Lane:
     )
 
 
-def _run_lanes(name: str, runs: Sequence[ProcessRun], *, is_reference: bool) -> list[Lane]:
-    shown = runs[:_PROCESSES_SHOWN]
+def _run_lanes(
+    name: str, runs: Sequence[ProcessRun], count: int, *, is_reference: bool
+) -> list[Lane]:
     return [
-        _run_lane(f"{name}, process {number} of {len(runs)}", run, is_reference=is_reference)
-        for number, run in enumerate(shown, start=1)
+        _run_lane(f"{name}, process {number} of {count}", run, is_reference=is_reference)
+        for number, run in enumerate(runs, start=1)
     ]
 
 

@@ -7,6 +7,7 @@ the page's Content-Security-Policy: whatever a name from outside may look like, 
 
 import base64
 import dataclasses
+import gzip
 import hashlib
 import re
 import urllib.parse
@@ -39,13 +40,15 @@ def render_html(report: Report) -> bytes:
     view = build_view(report, has_details=True)
     rows = [row for section in view.sections for row in section.rows]
     anchors = _anchors(rows)
+    suites = sorted({row.suite.text for row in rows})
     return render_page(
         "report.html.j2",
-        _data(rows, anchors),
+        index=_index(rows, suites),
+        contents=_contents(rows),
         view=view,
         lines=[_Line(row=row, anchor=anchor) for row, anchor in zip(rows, anchors, strict=True)],
         chips=_chips(rows),
-        suites=sorted({row.suite.text for row in rows}),
+        suites=suites,
     )
 
 
@@ -91,34 +94,42 @@ def _anchors(rows: Iterable[Row]) -> list[str]:
     return list(anchors)
 
 
-# --- what opened rows are drawn from ------------------------------------------------------------
+# --- what the page's script gets ----------------------------------------------------------------
 
 
-def _data(rows: Sequence[Row], anchors: Sequence[str]) -> dict[str, Any]:
+def _index(rows: Sequence[Row], suites: Sequence[str]) -> dict[str, Any]:
+    """Return what sorting and filtering go by, beside what stands in the table itself."""
+    places = {suite: place for place, suite in enumerate(suites)}
+    details = [row.details for row in rows]
+    return {
+        "suites": [places[row.suite.text] for row in rows],
+        "times": [None if one is None else _sortable(one.after_s) for one in details],
+        "changes": [None if one is None else _sortable(one.effect) for one in details],
+    }
+
+
+def _sortable(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
+
+
+def _contents(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what an opened row is drawn from."""
     axes: dict[Axis, int] = {}
-    entries = [_entry(row, anchor, axes) for row, anchor in zip(rows, anchors, strict=True)]
+    entries = [_entry(row, axes) for row in rows]
     return {"rows": entries, "axes": list(axes)}
 
 
-def _entry(row: Row, anchor: str, axes: dict[Axis, int]) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "anchor": anchor,
-        "name": shorten(row.benchmark.text, _DATA_LIMIT),
-        "suite": shorten(row.suite.text, PIECE_LIMIT),
-        "word": row.word,
-    }
+def _entry(row: Row, axes: dict[Axis, int]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": shorten(row.benchmark.text, _DATA_LIMIT)}
     if row.is_settled:
         entry["why"] = _pieces(row.why)
     if row.advice:
         entry["advice"] = row.advice
     if row.command is not None:
         entry["command"] = row.command.line
-    details = row.details
-    if details is not None:
-        entry["time"] = details.after_s
-        entry["change"] = details.effect
-        entry["facts"] = [(name, _pieces(fact)) for name, fact in details.facts]
-        entry["charts"] = [chart_data(chart, axes) for chart in details.charts]
+    if row.details is not None:
+        entry["facts"] = [(name, _pieces(fact)) for name, fact in row.details.facts]
+        entry["charts"] = [chart_data(chart, axes) for chart in row.details.charts]
     return entry
 
 
@@ -141,8 +152,11 @@ def _pieces(sentence: Sentence) -> list[str | list[str]]:
 # --- the page ----------------------------------------------------------------------------------
 
 
-def render_page(template: str, data: object, **values: Any) -> bytes:
-    """Fill a template with values and the data that its script draws from."""
+def render_page(template: str, *, index: object, contents: object, **values: Any) -> bytes:
+    """Fill a template with values and with the data of its script.
+
+    ``index`` is at hand at once; ``contents`` may be large and are unpacked after the first paint.
+    """
     style, library, script = map(_asset, ("page.css", "charts.min.js", "page.js"))
     policy = {
         "default-src": "'none'",
@@ -159,7 +173,8 @@ def render_page(template: str, data: object, **values: Any) -> bytes:
         style=_trusted(style),
         library=_trusted(library),
         script=_trusted(script),
-        data=_trusted(_json(data)),
+        index=_trusted(_json(index)),
+        contents=_trusted(_packed(contents)),
         **values,
     )
     return page.encode(errors="replace")  # half a surrogate pair is no text
@@ -178,6 +193,12 @@ def _json(data: object) -> str:
     """Write data that no parser of HTML takes for an end tag or a comment."""
     text = msgspec.json.encode(data).decode()
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _packed(data: object) -> str:
+    """Compress data: numbers of charts repeat each other, and a page has to stay small."""
+    packed = gzip.compress(msgspec.json.encode(data), mtime=0)
+    return base64.b64encode(packed).decode()
 
 
 def _trusted(text: str) -> "Markup":
@@ -228,7 +249,6 @@ def _gauge(gauge: Gauge | None) -> "Markup | str":
 
     low, middle, high = (50 + 24 * value for value in (gauge.low, gauge.middle, gauge.high))
     return Markup(
-        '<svg viewBox="0 0 100 14" aria-hidden="true"><use href="#scale"/>'
-        '<path class="range" d="M{:.1f} 7H{:.1f}"/><circle class="dot" cx="{:.1f}" cy="7" r="4"/>'
-        "</svg>"
+        '<svg viewBox="0 0 100 14" aria-hidden="true">'
+        '<path d="M{:.0f} 7H{:.0f}"/><circle cx="{:.0f}" cy="7" r="4"/></svg>'
     ).format(low, max(high, low + 1), middle)

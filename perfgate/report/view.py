@@ -8,6 +8,7 @@ import enum
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Final
 
 from perfgate.model import (
@@ -36,6 +37,10 @@ __all__ = ["Level", "ReportView", "Row", "Section", "Tone", "build_view"]
 
 _LINES_LIMIT: Final = 20
 """Footnotes or waivers that are listed before the rest is only counted."""
+
+
+_MANY: Final = 200
+"""Benchmarks of a run from which each is drawn with fewer processes, so that a page stays small."""
 
 
 class Tone(enum.Enum):
@@ -228,7 +233,8 @@ def _sections(
         rows = tuple(_row(j, measured.get((j.suite, j.benchmark)), report) for j in chosen)
         if has_details:
             known = [(measured.get(key), evidence.get(key)) for key in map(_key, chosen)]
-            rows = tuple(map(_detailed, rows, chosen, known))
+            is_brief = len(report.judgements) > _MANY
+            rows = tuple(map(_detailed, rows, chosen, known, repeat(is_brief)))
         section = Section(
             heading=heading, verdict=verdict, is_folded=folded, rows=rows, count=count
         )
@@ -241,10 +247,15 @@ def _key(judgement: Judgement) -> tuple[str, str]:
 
 
 def _detailed(
-    row: Row, judgement: Judgement, known: tuple[Benchmark | None, Evidence | None]
+    row: Row,
+    judgement: Judgement,
+    known: tuple[Benchmark | None, Evidence | None],
+    is_brief: bool,  # noqa: FBT001 - mapped over
 ) -> Row:
     after_s = _shown_times(judgement)[1]
-    details = describe(judgement, *known, effect=_effect(judgement), after_s=after_s)
+    details = describe(
+        judgement, *known, effect=_effect(judgement), after_s=after_s, is_brief=is_brief
+    )
     return dataclasses.replace(row, details=details)
 
 

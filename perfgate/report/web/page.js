@@ -2,7 +2,9 @@
 // the page as text: nothing here builds markup, and the page's policy would refuse it.
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const index = JSON.parse(document.getElementById("index").textContent);
+  let isTooOld = typeof DecompressionStream === "undefined";
+  let data = null; // what is drawn from, once it is unpacked
   const SVG = "http://www.w3.org/2000/svg";
   const NARROW = matchMedia("(max-width: 40rem)");
   let unique = 0;
@@ -29,6 +31,13 @@
   function sentence(pieces) {
     return pieces.map((piece) =>
       typeof piece === "string" ? piece : element("bdi", {}, piece[0]));
+  }
+
+  async function unpack() {
+    const text = document.getElementById("contents").textContent;
+    const packed = new Blob([Uint8Array.from(atob(text), (char) => char.charCodeAt(0))]);
+    const stream = packed.stream().pipeThrough(new DecompressionStream("gzip"));
+    data = await new Response(stream).json();
   }
 
   // --- charts --------------------------------------------------------------------------------
@@ -177,10 +186,6 @@
     return shape("path", { class: "beyond", d: `M${x} ${y}L${x + back} ${y - 3.5}L${x + back} ${y + 3.5}Z` });
   }
 
-  function widthFor(node) {
-    return Math.max(260, Math.min(860, Math.floor(node.clientWidth || 600)));
-  }
-
   // --- one benchmark in full -----------------------------------------------------------------
 
   function opened(row, width) {
@@ -214,16 +219,25 @@
   // --- the table -----------------------------------------------------------------------------
 
   const table = document.getElementById("table");
-  if (!table) return;
+  if (!table) {
+    document.documentElement.dataset.ready = "true";
+    return;
+  }
   const body = table.tBodies[0];
-  const lines = Array.from(body.rows).map((line, place) => ({
-    line,
-    place,
-    row: data.rows[place],
-    link: line.querySelector("th a"),
-    text: `${data.rows[place].name}\n${data.rows[place].suite}`.toLowerCase(),
-    details: null,
-  }));
+  const lines = Array.from(body.rows).map((line, place) => {
+    const link = line.querySelector("th a");
+    return {
+      line,
+      place,
+      link,
+      name: link.textContent,
+      word: line.querySelector(".verdict").lastChild.textContent.trim(),
+      suite: String(index.suites[place]),
+      time: index.times[place],
+      change: index.changes[place],
+      details: null,
+    };
+  });
 
   for (const entry of lines) {
     entry.link.setAttribute("role", "button");
@@ -260,13 +274,37 @@
   function open(entry) {
     if (entry.details) return;
     const id = `details-${entry.place}`;
-    const cell = element("td", { colspan: "5" });
+    const cell = element("td", { colspan: columns() });
     entry.details = element("tr", { class: "details", id }, cell);
     entry.line.after(entry.details);
-    cell.append(...opened(entry.row, widthFor(table) - (NARROW.matches ? 16 : 48)));
     entry.link.setAttribute("aria-expanded", "true");
     entry.link.setAttribute("aria-controls", id);
     entry.line.classList.add("open");
+    fill(entry);
+  }
+
+  // A cell that spans hidden columns would make them take their place again.
+  function columns() {
+    return Array.from(table.tHead.rows[0].cells).filter((cell) => getComputedStyle(cell).display !== "none").length;
+  }
+
+  let drawnFor = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === drawnFor) return;
+    drawnFor = innerWidth;
+    for (const entry of lines.filter((each) => each.details)) {
+      entry.details.firstChild.colSpan = columns();
+      fill(entry);
+    }
+  });
+
+  function fill(entry) {
+    if (!data) {
+      entry.details.firstChild.replaceChildren(isTooOld ? "This browser is too old to unpack the numbers." : "Unpacking …");
+      return;
+    }
+    const width = Math.min(860, Math.max(260, (table.clientWidth || 600) - (NARROW.matches ? 28 : 60)));
+    entry.details.firstChild.replaceChildren(...opened(data.rows[entry.place], width));
   }
 
   function close(entry) {
@@ -282,11 +320,11 @@
   const order = new Intl.Collator("en", { numeric: true });
   const keys = {
     verdict: (one, other) => one.place - other.place,
-    name: (one, other) => order.compare(one.row.name, other.row.name),
-    time: (one, other) => one.row.time - other.row.time,
-    change: (one, other) => one.row.change - other.row.change,
+    name: (one, other) => order.compare(one.name, other.name),
+    time: (one, other) => one.time - other.time,
+    change: (one, other) => one.change - other.change,
   };
-  const known = { time: (entry) => entry.row.time, change: (entry) => entry.row.change };
+  const known = { time: (entry) => entry.time, change: (entry) => entry.change };
 
   for (const head of table.tHead.querySelectorAll("th[data-sort]")) {
     const button = element("button", { type: "button" }, ...head.childNodes);
@@ -324,9 +362,9 @@
     const wanted = chips.filter((chip) => chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.word);
     let count = 0;
     for (const entry of lines) {
-      const fits = words.every((word) => entry.text.includes(word))
-        && (!wanted.length || wanted.includes(entry.row.word))
-        && (!suite || !suite.value || entry.row.suite === suite.value);
+      const fits = words.every((word) => entry.name.toLowerCase().includes(word))
+        && (!wanted.length || wanted.includes(entry.word))
+        && (!suite || !suite.value || entry.suite === suite.value);
       entry.line.hidden = !fits;
       if (entry.details) entry.details.hidden = !fits;
       count += fits;
@@ -366,7 +404,7 @@
     } catch {
       return; // no link of ours
     }
-    const entry = lines.find((each) => each.row.anchor === name);
+    const entry = lines.find((each) => each.line.id === name);
     if (!entry) return;
     if (entry.line.hidden) showAll();
     open(entry);
@@ -375,12 +413,18 @@
   }
 
   addEventListener("hashchange", follow);
-  follow();
+  unpack().catch(() => {
+    isTooOld = true;
+  }).finally(() => {
+    lines.filter((entry) => entry.details).forEach(fill);
+    follow();
+    document.documentElement.dataset.ready = "true";
+  });
 
   const MOST_PRINTED = 50;
   let printed = [];
   addEventListener("beforeprint", () => {
-    printed = lines.filter((entry) => !entry.details && !entry.line.hidden && entry.row.advice).slice(0, MOST_PRINTED);
+    printed = lines.filter((entry) => !entry.details && !entry.line.hidden && data && data.rows[entry.place].advice).slice(0, MOST_PRINTED);
     printed.forEach(open);
   });
   addEventListener("afterprint", () => printed.forEach(close));
