@@ -15,7 +15,9 @@ __all__ = [
     "Axis",
     "Chart",
     "Lane",
+    "Line",
     "Mark",
+    "Plot",
     "clipped_effect",
     "effect_axis",
     "plain_axis",
@@ -85,6 +87,40 @@ class Chart(_Part, frozen=True, kw_only=True):
     lanes: tuple[Lane, ...]
     columns: tuple[str, ...]
     """Titles of the lanes' cells."""
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        """Its scale, by the name of its place."""
+        return {"axis": self.axis}
+
+
+class Line(_Part, frozen=True, kw_only=True):
+    """Points that belong together, in the order of their places."""
+
+    label: str
+    kind: str = ""
+    """first, second or failed; which line it is drawn with."""
+    points: tuple[tuple[float, float], ...]
+
+
+class Plot(_Part, frozen=True, kw_only=True):
+    """Lines and bars between two axes, and their numbers as rows of a table."""
+
+    title: str
+    summary: str
+    key: str
+    x: Axis
+    y: Axis
+    lines: tuple[Line, ...] = ()
+    bars: tuple[tuple[float, float, float], ...] = ()
+    """Left, right, height."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        """Its scales, by the name of their place."""
+        return {"x": self.x, "y": self.y}
 
 
 def rounded(value: float, digits: int = 4) -> float:

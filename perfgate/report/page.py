@@ -1,97 +1,42 @@
-"""A report as one page: a file that needs nothing else, and lets nothing else in.
+"""A report as a page that stands alone."""
 
-The table is plain HTML. What a row holds beyond it is data in the page, drawn when it is opened,
-so that a thousand benchmarks stay small. Scripts and styles are our own, named by their hashes in
-the page's Content-Security-Policy: whatever a name from outside may look like, it cannot run.
-"""
-
-import base64
-import dataclasses
-import gzip
-import hashlib
-import re
-import urllib.parse
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
+from collections.abc import Sequence
+from typing import Any, Final
 
 from perfgate.model import Report
-from perfgate.report.charts import Axis, Chart
-from perfgate.report.details import Gauge
-from perfgate.report.text import PIECE_LIMIT, Quoted, Sentence, plain, shorten
+from perfgate.report.charts import Axis
+from perfgate.report.standalone import anchors, chart_data, chips, pieces, render_page
+from perfgate.report.text import shorten
 from perfgate.report.view import Row, build_view
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 __all__ = ["render_html"]
 
-_ANCHOR_LIMIT: Final = 160
-_DATA_LIMIT: Final = 2_000
-"""Characters of a piece from outside that an opened row shows."""
-_ANCHOR_SAFE: Final = "/:[]@!$'()*,;=-._~"
+_NAME_LIMIT: Final = 2_000
+"""Characters of a name that an opened row shows."""
 
 
 def render_html(report: Report) -> bytes:
     """Render a report as a page that stands alone: no network, no other file."""
     view = build_view(report, has_details=True)
     rows = [row for section in view.sections for row in section.rows]
-    anchors = _anchors(rows)
+    names = anchors(row.benchmark for row in rows)
     suites = sorted({row.suite.text for row in rows})
     return render_page(
         "report.html.j2",
         index=_index(rows, suites),
         contents=_contents(rows),
-        view=view,
-        lines=[_Line(row=row, anchor=anchor) for row, anchor in zip(rows, anchors, strict=True)],
-        chips=_chips(rows),
+        symbol=view.symbol,
+        headline=view.headline,
+        tone=view.tone.value,
+        opening=(view.commits, view.environment),
+        remarks=(("Worth knowing", view.notes), ("Waivers", view.waivers)),
+        what="benchmarks",
+        nothing="No benchmark was measured.",
+        lines=list(zip(names, rows, strict=True)),
+        chips=chips((row.symbol, row.word, row.tone.value) for row in rows),
         suites=suites,
+        machines=view.machines,
     )
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    row: Row
-    anchor: str
-
-    @property
-    def link(self) -> str:
-        """The way to it, for an address line."""
-        return "#" + urllib.parse.quote(self.anchor, safe=_ANCHOR_SAFE)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Chip:
-    symbol: str
-    word: str
-    tone: str
-    count: int
-
-
-def _chips(rows: Sequence[Row]) -> list[_Chip]:
-    counted = Counter((row.symbol, row.word, row.tone.value) for row in rows)
-    return [
-        _Chip(symbol=symbol, word=word, tone=tone, count=count)
-        for (symbol, word, tone), count in counted.items()
-    ]
-
-
-def _anchors(rows: Iterable[Row]) -> list[str]:
-    """Name each row for a link: by its id, so that whoever knows it can write the link."""
-    anchors: dict[str, None] = {}
-    for row in rows:
-        name = re.sub(r"\s", "_", row.benchmark.text)
-        if len(name) > _ANCHOR_LIMIT:
-            digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
-            name = f"{name[:40]}-{digest[:12]}"
-        anchor = f"benchmark:{name}"
-        while anchor in anchors:  # the same id in another suite
-            anchor += "'"
-        anchors[anchor] = None
-    return list(anchors)
 
 
 # --- what the page's script gets ----------------------------------------------------------------
@@ -120,135 +65,14 @@ def _contents(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _entry(row: Row, axes: dict[Axis, int]) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": shorten(row.benchmark.text, _DATA_LIMIT)}
+    entry: dict[str, Any] = {"name": shorten(row.benchmark.text, _NAME_LIMIT)}
     if row.is_settled:
-        entry["why"] = _pieces(row.why)
+        entry["why"] = pieces(row.why)
     if row.advice:
         entry["advice"] = row.advice
     if row.command is not None:
         entry["command"] = row.command.line
     if row.details is not None:
-        entry["facts"] = [(name, _pieces(fact)) for name, fact in row.details.facts]
+        entry["facts"] = [(name, pieces(fact)) for name, fact in row.details.facts]
         entry["charts"] = [chart_data(chart, axes) for chart in row.details.charts]
     return entry
-
-
-def chart_data(chart: Chart, axes: dict[Axis, int]) -> dict[str, Any]:
-    """Return a chart for the page's script; axes that are equal are held once."""
-    data: dict[str, Any] = msgspec.to_builtins(chart)
-    data["axis"] = axes.setdefault(chart.axis, len(axes))
-    return data
-
-
-def _pieces(sentence: Sentence) -> list[str | list[str]]:
-    """Keep what comes from outside apart, as lists of one."""
-    return [
-        [shorten(piece.text, _DATA_LIMIT)] if isinstance(piece, Quoted) else piece
-        for piece in sentence
-        if piece
-    ]
-
-
-# --- the page ----------------------------------------------------------------------------------
-
-
-def render_page(template: str, *, index: object, contents: object, **values: Any) -> bytes:
-    """Fill a template with values and with the data of its script.
-
-    ``index`` is at hand at once; ``contents`` may be large and are unpacked after the first paint.
-    """
-    style, library, script = map(_asset, ("page.css", "charts.min.js", "page.js"))
-    policy = {
-        "default-src": "'none'",
-        "script-src": f"{_hash(library)} {_hash(script)}",
-        "style-src": _hash(style),
-        "img-src": "data:",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "require-trusted-types-for": "'script'",
-        "trusted-types": "'none'",
-    }
-    page = _template(template)(
-        policy="; ".join(f"{name} {value}" for name, value in policy.items()),
-        style=_trusted(style),
-        library=_trusted(library),
-        script=_trusted(script),
-        index=_trusted(_json(index)),
-        contents=_trusted(_packed(contents)),
-        **values,
-    )
-    return page.encode(errors="replace")  # half a surrogate pair is no text
-
-
-def _asset(name: str) -> str:
-    return (resources.files("perfgate.report") / "web" / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _json(data: object) -> str:
-    """Write data that no parser of HTML takes for an end tag or a comment."""
-    text = msgspec.json.encode(data).decode()
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
-
-
-def _packed(data: object) -> str:
-    """Compress data: numbers of charts repeat each other, and a page has to stay small."""
-    packed = gzip.compress(msgspec.json.encode(data), mtime=0)
-    return base64.b64encode(packed).decode()
-
-
-def _trusted(text: str) -> "Markup":
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704 - our own files, and JSON without any character of markup
-
-
-def _shown(value: object) -> object:
-    """Write a sentence: our words as they are, each piece from outside in an element of its own."""
-    from markupsafe import Markup
-
-    if isinstance(value, Quoted):
-        value = (value,)
-    if not isinstance(value, tuple):
-        return value
-    quoted = Markup("<bdi>{}</bdi>")
-    return Markup().join(
-        quoted.format(shorten(piece.text, PIECE_LIMIT)) if isinstance(piece, Quoted) else piece
-        for piece in value
-    )
-
-
-def _template(name: str) -> Callable[..., str]:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("perfgate.report"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(text=plain, short=_short, gauge=_gauge)
-    return environment.get_template(name).render
-
-
-def _short(text: str) -> str:
-    return shorten(text, PIECE_LIMIT)
-
-
-def _gauge(gauge: Gauge | None) -> "Markup | str":
-    """Draw an effect beside "no change" and the threshold; the row says the same in words."""
-    if gauge is None:
-        return ""
-    from markupsafe import Markup
-
-    low, middle, high = (50 + 24 * value for value in (gauge.low, gauge.middle, gauge.high))
-    return Markup(
-        '<svg viewBox="0 0 100 14" aria-hidden="true">'
-        '<path d="M{:.0f} 7H{:.0f}"/><circle cx="{:.0f}" cy="7" r="4"/></svg>'
-    ).format(low, max(high, low + 1), middle)
