@@ -71,6 +71,10 @@ class Times:
         """The standard deviation; None below two."""
         return stdev(self._ordered_ns) / _NS if len(self) > 1 else None
 
+    def all_s(self) -> list[float]:
+        """Return every time, ascending."""
+        return [duration_ns / _NS for duration_ns in self._ordered_ns]
+
     def quantile_s(self, percent: int) -> float | None:
         """Return the nearest-rank quantile, however few there are; None where there are none."""
         return nearest_rank(self._ordered_ns, percent) / _NS if self._ordered_ns else None

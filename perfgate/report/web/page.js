@@ -43,9 +43,8 @@
   // --- charts --------------------------------------------------------------------------------
 
   // A figure with a drawing that is one image to a screen reader, and its numbers as a table.
-  function figure(chart, drawing, note) {
+  function figure(chart, svg) {
     const id = `chart-${unique++}`;
-    const svg = drawing;
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-labelledby", `${id}-title`);
     svg.setAttribute("aria-describedby", `${id}-text`);
@@ -54,7 +53,7 @@
         element("strong", { id: `${id}-title` }, chart.title), " ",
         element("span", { id: `${id}-text` }, chart.summary)),
       element("div", { class: "drawing" }, svg),
-      element("p", { class: "key" }, note),
+      element("p", { class: "key" }, chart.key),
       element("details", {}, element("summary", {}, "The numbers"), numbers(chart, id)));
   }
 
@@ -110,7 +109,7 @@
     chart.lanes.forEach((lane, place) => {
       const group = shape("g", { class: lane.is_reference ? "lane reference" : "lane" });
       const y = isTight ? start + 9 : start + 24;
-      const name = isTight ? beside(lane, scale(lane.middle), y, width) : shape("text", { x: 8, y: start + 11, class: "name" }, shortened(lane.label, width));
+      const name = isTight ? beside(lane, lane.middle === undefined ? 0 : scale(lane.middle), y, width) : shape("text", { x: 8, y: start + 11, class: "name" }, shortened(lane.label, width));
       if (isEffect) drawEffect(group, lane, scale, y);
       else drawTimes(group, lane, scale, y, isTight ? 5 : 7);
       if (name) group.append(name);
@@ -126,6 +125,32 @@
     const isLeft = x > width / 2;
     const text = shortened(lane.label, isLeft ? x : width - x);
     return shape("text", { x: x + (isLeft ? -8 : 8), y: y + 4, class: "name", "text-anchor": isLeft ? "end" : "start" }, text);
+  }
+
+  // Lines and bars between two axes.
+  function plot(chart, width) {
+    const [xAxis, yAxis] = [data.axes[chart.x], data.axes[chart.y]];
+    const names = (yAxis.ticks || []).map(([, text]) => text.length);
+    const left = 16 + 6.4 * Math.max(2, ...names);
+    const [top, bottom] = [22, 222];
+    const x = scaleOf(xAxis, left, width - 10);
+    const y = scaleOf(yAxis, bottom, top);
+    const svg = shape("svg", { viewBox: `0 0 ${width} ${bottom + 40}`, width, height: bottom + 40 });
+    horizontalAxis(svg, xAxis, x, bottom, width);
+    charts.select(svg).append("g").attr("class", "axis").attr("transform", `translate(${left},0)`)
+      .call(charts.axisLeft(y).tickValues((yAxis.ticks || []).map(([at]) => at))
+        .tickFormat((_, place) => yAxis.ticks[place][1]).tickSizeOuter(0));
+    svg.append(shape("text", { x: 0, y: 11, class: "title" }, yAxis.title));
+    (chart.bars || []).forEach(([from, to, height], place) => {
+      const bar = shape("rect", { class: "column", x: x(from), y: y(height), width: Math.max(1, x(to) - x(from) - 1), height: bottom - y(height) });
+      bar.append(shape("title", {}, chart.rows[place].join(" – ")));
+      svg.append(bar);
+    });
+    const path = charts.line(([at]) => x(at), ([, height]) => y(height));
+    for (const line of chart.lines || []) {
+      svg.append(shape("path", { class: `line ${line.kind}`, d: path(line.points) }));
+    }
+    return svg;
   }
 
   function shortened(text, width) {
@@ -177,6 +202,7 @@
       const [left, right] = lane.box.map(scale);
       group.append(shape("rect", { class: "box", x: left, y: y - half, width: Math.max(2, right - left), height: 2 * half, rx: 2 }));
     }
+    if (lane.middle === undefined) return;
     const x = scale(lane.middle);
     group.append(shape("line", { class: "median", x1: x, x2: x, y1: y - half - 2, y2: y + half + 2 }));
   }
@@ -193,8 +219,8 @@
     if (row.why) parts.push(element("p", {}, ...sentence(row.why)));
     if (row.advice) parts.push(element("p", { class: "advice" }, row.advice));
     if (row.command) parts.push(command(row.command));
-    parts.push(...(row.charts || []).map((chart) => figure(chart, lanes(chart, width), chart.key)));
-    const facts = [["Benchmark", [[row.name]]], ...(row.facts || [])];
+    parts.push(...(row.charts || []).map((chart) => figure(chart, (chart.lanes ? lanes : plot)(chart, width))));
+    const facts = [["Name", [[row.name]]], ...(row.facts || [])];
     parts.push(element("dl", { class: "facts" }, ...facts.map(([name, fact]) =>
       element("div", {}, element("dt", {}, name), element("dd", {}, ...sentence(fact))))));
     return parts;
