@@ -28,6 +28,8 @@ CURVE_PERCENTS: Final = (1, 5, 10, 25, 50, 75, 90, 95, 99, 99.9, 99.99, 99.999)
 _MOST_NINES: Final = 5.0
 _ERRORS_SHOWN: Final = 20
 _MOST_BINS: Final = 40
+_WHOLE: Final = 100_000
+"""Thousandths of a per cent: ranks are whole numbers, since 0.1 has no exact fraction."""
 _NAME_LIMIT: Final = 80
 
 
@@ -69,9 +71,9 @@ def quantiles_of(ordered_s: Sequence[float]) -> tuple[Quantile, ...]:
     count = len(ordered_s)
     ranks = [(percent, round(1_000 * percent) * count) for percent in CURVE_PERCENTS]
     return tuple(
-        Quantile(percent=percent, time_s=ordered_s[max(0, -(-rank // 100_000) - 1)])
+        Quantile(percent=percent, time_s=ordered_s[max(0, -(-rank // _WHOLE) - 1)])
         for percent, rank in ranks
-        if count * 100_000 - rank >= 100_000
+        if count * _WHOLE - rank >= _WHOLE
     )
 
 
