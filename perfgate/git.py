@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from perfgate.errors import ReferenceTreeError
 
@@ -114,6 +114,11 @@ class Repository:
             stdin=stdin,
             timeout_s=timeout_s,
         )
+
+    def start(self, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+        """Start a git command whose output is too much to hold; streams as Popen takes them."""
+        command = ["git", *_OPTIONS, *arguments]
+        return subprocess.Popen(command, cwd=self.root, env=self.environ, **streams)
 
     def line(self, *arguments: str) -> str | None:
         """Return the one line that a query prints; None where it fails or prints nothing."""

@@ -69,7 +69,7 @@ class Environment(_Value, frozen=True, kw_only=True):
     machine: str
     """Architecture: x86_64, arm64."""
     implementation: str
-    """Lower-case name of the Python implementation: cpython, pypy."""
+    """Lower-case name of the Python implementation: cpython, pypy; without Python, of the tool."""
     python: str
     """Full version, e.g. 3.12.4."""
     python_build: str = ""
@@ -88,7 +88,8 @@ class Environment(_Value, frozen=True, kw_only=True):
     def key(self) -> str:
         """The coarse, stable name that baselines are kept under: linux-x86_64-cpython-3.12."""
         minor = ".".join(self.python.split(".")[:2])
-        return f"{self.system}-{self.machine}-{self.implementation}-{minor}".lower()
+        key = f"{self.system}-{self.machine}-{self.implementation}-{minor}".lower()
+        return key.strip("-")
 
     def is_same_hardware(self, cpu_model: str) -> bool:
         """Say whether numbers from a CPU of that name may be compared with numbers from here."""
@@ -134,7 +135,8 @@ class ProcessRun(_Value, frozen=True, kw_only=True):
     min_s: float
     median_s: float
     low_s: float | None = None
-    """Nearest-rank 10 % quantile of the rounds; None where a source kept no rounds."""
+    """What is compared: the nearest-rank 10 % quantile of the rounds; of a load test, of which a
+    file keeps aggregates alone, the typical request. None: there are no rounds, only `min_s`."""
     mean_s: float | None = None
     max_s: float | None = None
     iqr_s: float | None = None

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from perfgate import __version__
-from perfgate.cli import commenting, judging, measuring, recording
+from perfgate.cli import commenting, judging, looking, measuring, recording
 from perfgate.cli.options import everywhere
 from perfgate.cli.printing import say, say_error
 from perfgate.errors import PerfgateError
@@ -89,5 +89,6 @@ for _command in (
     commenting.comment,
     commenting.accept_comment,
     recording.record,
+    looking.history,
 ):
     cli.add_command(_command)

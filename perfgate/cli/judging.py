@@ -10,6 +10,7 @@ import click
 from perfgate.cli.options import (
     Shared,
     everywhere,
+    here_option,
     shared_options,
     threshold_option,
     verbose_option,
@@ -39,16 +40,17 @@ __all__ = ["compare", "init", "merge", "report"]
     show_default="baselines/",
     help="What to compare with.",
 )
+@here_option
 @threshold_option
 @click.option("--report", "target", metavar="FILE", help='Write it there; "-" is standard output.')
 @verbose_option
 @shared_options
 def compare(shared: Shared, /, current: Path, **options: Any) -> int:
-    """Judge result files without measuring: pytest-benchmark, pyperf or perfgate's own."""
+    """Judge result files without measuring; docs/formats.md lists whose."""
     from perfgate.commands.compare import compare as run_compare
 
     config = with_options(shared.config(), options["threshold"])
-    report = run_compare(current, options["against"], config, os.environ)
+    report = run_compare(current, options["against"], config, os.environ, is_here=options["here"])
     if options["target"]:
         write(options["target"], encoded(report))
     print_report(

@@ -6,6 +6,8 @@ import click
 
 from perfgate.cli.options import (
     Shared,
+    check_here,
+    here_option,
     shared_options,
     sources_option,
     threshold_option,
@@ -69,6 +71,7 @@ def check(shared: Shared, /, suites: tuple[str, ...], **options: Any) -> int:
 )
 @click.option("--shard", metavar="I/N", help="Measure only this share of the benchmarks.")
 @sources_option
+@here_option
 @click.option(
     "--output",
     metavar="FILE",
@@ -83,11 +86,12 @@ def run(shared: Shared, /, suites: tuple[str, ...], output: str, **options: Any)
     from perfgate.readers.perfgate import encode_results
 
     config = shared.config()
+    check_here(options["here"], options["sources"])
     if options["sources"]:
         for name in ("processes", "shard"):
             if options[name] is not None:
                 raise UsageError(f"--{name} says how to measure, and --from does not measure")
-        results = take(options["sources"], config, suites)
+        results = take(options["sources"], config, suites, is_here=options["here"])
     else:
         part = parse_shard(options["shard"]) if options["shard"] else None
         processes = options["processes"] or config.processes
@@ -101,6 +105,7 @@ def run(shared: Shared, /, suites: tuple[str, ...], output: str, **options: Any)
 @click.argument("suites", nargs=-1, metavar="[SUITE]...")
 @click.option("--only", metavar="ID", multiple=True, help="Approve this benchmark alone.")
 @sources_option
+@here_option
 @click.option("--prune", is_flag=True, help="Remove the lines of benchmarks that are gone.")
 @click.option("--reason", metavar="TEXT", required=True, help="Why the new numbers are right.")
 @shared_options
@@ -112,8 +117,9 @@ def update_baselines(shared: Shared, /, suites: tuple[str, ...], **options: Any)
 
     config = shared.config()
     reason = check_reason(options["reason"])
+    check_here(options["here"], options["sources"])
     if options["sources"]:
-        results = take(options["sources"], config, suites)
+        results = take(options["sources"], config, suites, is_here=options["here"])
     else:
         check_folder(config.root / "baselines")
         with shared.machine("measuring") as machine:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Shared",
+    "check_here",
     "everywhere",
+    "here_option",
+    "progress_on",
     "shared_options",
     "sources_option",
     "threshold_option",
@@ -51,7 +54,7 @@ class Shared:
         from perfgate.measure.bytecode import kept_bytecode
 
         cache_dir = cache_folder(os.environ, Path.home())
-        with _progress(title) as progress, kept_bytecode(dict(os.environ), cache_dir) as environ:
+        with progress_on(title) as progress, kept_bytecode(dict(os.environ), cache_dir) as environ:
             yield Machine(
                 environ=environ,
                 python=Path(sys.executable),
@@ -117,8 +120,8 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return everywhere(_pass_shared(command))
 
 
-def _progress(title: str) -> "AbstractContextManager[Progress]":
-    """Show how far measuring is, on a terminal only."""
+def progress_on(title: str) -> "AbstractContextManager[Progress]":
+    """Show how far something is, on a terminal only."""
     from perfgate.measure.process import Progress
 
     if not sys.stderr.isatty():
@@ -145,6 +148,16 @@ def with_options(config: "Config", threshold: str | None, budget: str | None = N
     return config
 
 
+def check_here(is_here: bool, sources: Sequence[Path]) -> None:  # noqa: FBT001 - two options as click has them
+    """Refuse to be told where results that are yet to be measured come from.
+
+    Raises:
+        UsageError: there are no files that it could be about.
+    """
+    if is_here and not sources:
+        raise UsageError("--here is about the files of --from, and there are none")
+
+
 def _parsed(option: str, text: str, parse: Callable[[str], float]) -> float:
     try:
         return parse(text)
@@ -168,4 +181,9 @@ sources_option = click.option(
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Take results from a file instead of measuring; several are processes of one run.",
+)
+here_option = click.option(
+    "--here",
+    is_flag=True,
+    help="The files were measured on this machine, where they do not name another CPU.",
 )

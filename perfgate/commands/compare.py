@@ -9,6 +9,7 @@ from perfgate.config import Config
 from perfgate.errors import UndecidedError, UsageError
 from perfgate.gate import exit_status, fails_on, judge, shift_note
 from perfgate.git import open_repository
+from perfgate.measure.environment import describe_environment
 from perfgate.model import (
     Baseline,
     Benchmark,
@@ -24,7 +25,12 @@ __all__ = ["against_baselines", "compare", "finished_report"]
 
 
 def compare(
-    current: Path, against: str | None, config: Config, environ: Mapping[str, str]
+    current: Path,
+    against: str | None,
+    config: Config,
+    environ: Mapping[str, str],
+    *,
+    is_here: bool = False,
 ) -> Report:
     """Judge a result file against another one, a folder of baselines, or those of a revision.
 
@@ -33,6 +39,7 @@ def compare(
         against: A file, a folder, or a git revision; None: the project's own ``baselines/``.
         config: Thresholds, limits and waivers.
         environ: Passed on to git.
+        is_here: The files were measured on this machine, where they do not name another.
 
     Raises:
         InputFileError: a file cannot be read.
@@ -40,9 +47,10 @@ def compare(
         ConfigError: a configured suite matches no file.
         UndecidedError: there is nothing to compare with.
     """
-    results = with_own_suites(read_results(current), config)
+    here = describe_environment("") if is_here else None
+    results = with_own_suites(read_results(current, here), config)
     if against is not None and Path(against).is_file():
-        other = with_own_suites(read_results(Path(against)), config)
+        other = with_own_suites(read_results(Path(against), here), config)
         return _against_file(results, other, config)
     check_complete(results, current)
     if against is None or Path(against).is_dir():

@@ -116,8 +116,16 @@ def _shard(plan: SuitePlan, config: Config, shard: Shard) -> SuitePlan:
     return replace(plan, selection=shard_of(names, shard, durations_s))
 
 
-def take(sources: Sequence[Path], config: Config, names: tuple[str, ...]) -> Results:
+def take(
+    sources: Sequence[Path], config: Config, names: tuple[str, ...], *, is_here: bool = False
+) -> Results:
     """Read results that others measured; several files are processes of one run.
+
+    Args:
+        sources: Files in any supported format.
+        config: Says which suites there are.
+        names: Suites to take; none: all.
+        is_here: They were measured on this machine, where they do not name another.
 
     Raises:
         InputFileError: a file cannot be read, or is of other hardware or code than the first.
@@ -125,11 +133,12 @@ def take(sources: Sequence[Path], config: Config, names: tuple[str, ...]) -> Res
         UndecidedError: the files hold nothing of the suites.
     """
     wanted = {suite.name for suite in select_suites(config, names)} if names else None
+    here = describe_environment("") if is_here else None
     read: dict[Path, Results] = {}
     for source in sources:
         if source.resolve() in read:
             raise UsageError(f"--from {source}: named twice, and one process counts once")
-        found = with_own_suites(read_results(source), config)
+        found = with_own_suites(read_results(source, here), config)
         if read:
             _check_same_origin(source, found, sources[0], next(iter(read.values())))
         read[source.resolve()] = found

@@ -14,7 +14,7 @@ from perfgate.errors import InputFileError, ReferenceTreeError, UsageError
 from perfgate.git import Repository
 from perfgate.model import Revision
 
-__all__ = ["Reference", "current_revision", "find_merge_base", "read_event"]
+__all__ = ["Reference", "current_revision", "default_tip", "find_merge_base", "read_event"]
 
 _USUAL_DEFAULTS: Final = ("main", "master", "trunk")
 
@@ -185,7 +185,7 @@ def _text(event: Mapping[str, Any], *path: str) -> str:
 
 
 def _on_laptop(repository: Repository, head: str) -> Reference:
-    branch, default = repository.branch(), _default_tip(repository)
+    branch, default = repository.branch(), default_tip(repository)
     if default is None:
         raise ReferenceTreeError(
             "the default branch", "cannot be told in this repository: name it with --base"
@@ -201,7 +201,7 @@ def _on_laptop(repository: Repository, head: str) -> Reference:
     return _merge_base(repository, head, tip, named=named)
 
 
-def _default_tip(repository: Repository) -> tuple[str, str] | None:
+def default_tip(repository: Repository) -> tuple[str, str] | None:
     """Return the tip of the default branch and its name, as well as this clone knows it."""
     remote = repository.remote()
     names: list[tuple[str, str]] = []

@@ -5,10 +5,11 @@ a word (a key that appears twice in one object) is found with the standard libra
 """
 
 import json
+import math
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -23,6 +24,7 @@ __all__ = [
     "check_keys",
     "decode",
     "fault",
+    "finite_numbers",
     "has_plain_keys",
     "read_document",
 ]
@@ -131,6 +133,20 @@ def check_keys(path: Path, data: bytes | msgspec.Raw, place: str = "") -> None:
     if found is not None:
         dot = "." if place and not found.place.startswith("[") else ""
         raise fault(path, f"{place}{dot}{found.place}", found.problem)
+
+
+def finite_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Pick the numbers; booleans, texts and what is nested say nothing that can be compared."""
+    numbers = {}
+    for name, value in values.items():
+        if type(value) is float or type(value) is int:
+            try:
+                number = float(value)
+            except OverflowError:
+                continue
+            if math.isfinite(number):
+                numbers[name] = number
+    return numbers
 
 
 def _size_to_read(path: Path, status: os.stat_result) -> int:

@@ -5,7 +5,6 @@ since the quartiles in the file follow other rules; without, it holds no low qua
 percentiles, and none are made up.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,7 +14,15 @@ from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import astuple
 
 from perfgate.model import Benchmark, Environment, ProcessRun, Results, Revision, suite_name
-from perfgate.readers.document import Count, Seconds, check_keys, decode, fault, has_plain_keys
+from perfgate.readers.document import (
+    Count,
+    Seconds,
+    check_keys,
+    decode,
+    fault,
+    finite_numbers,
+    has_plain_keys,
+)
 from perfgate.stats.quantiles import summarise
 
 __all__ = ["read_pytest_benchmark"]
@@ -175,7 +182,7 @@ def _benchmarks(path: Path, benchmarks: list[_Benchmark]) -> Iterator[Benchmark]
 
 def _process_run(path: Path, index: int, entry: _Benchmark) -> ProcessRun:
     stats = entry.stats
-    metrics = _metrics(entry.extra_info) if entry.extra_info else {}
+    metrics = finite_numbers(entry.extra_info) if entry.extra_info else {}
     if stats.data is UNSET:
         if not stats.min <= stats.median <= stats.max:
             raise fault(
@@ -198,20 +205,6 @@ def _process_run(path: Path, index: int, entry: _Benchmark) -> ProcessRun:
             f"holds {len(stats.data)} rounds where stats.rounds says {stats.rounds}",
         )
     return ProcessRun(**summarise(stats.data), iterations=stats.iterations, metrics=metrics)
-
-
-def _metrics(extra_info: dict[str, Any]) -> dict[str, float]:
-    """Pick the numbers; booleans, texts and what is nested say nothing that can be compared."""
-    metrics = {}
-    for name, value in extra_info.items():
-        if type(value) is float or type(value) is int:
-            try:
-                number = float(value)
-            except OverflowError:
-                continue
-            if math.isfinite(number):
-                metrics[name] = number
-    return metrics
 
 
 def _environment(path: Path, document: _Document) -> Environment:

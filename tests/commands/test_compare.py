@@ -206,3 +206,46 @@ def test_one_shard_alone_is_not_held_against_all_baselines(tmp_path: Path) -> No
     (line,) = done.err.splitlines()
     assert "perfgate merge" in line
     assert "shard 2/2" in line
+
+
+# --- files of other tools ----------------------------------------------------------------------
+
+
+SAMPLES = ROOT / "tests" / "readers" / "samples"
+
+
+def test_a_load_test_has_baselines_where_it_is_told_that_it_ran_here(tmp_path: Path) -> None:
+    sample = SAMPLES / "k6-handle-summary.json"
+    slower = tmp_path / "slower.json"
+    slower.write_text(sample.read_text().replace('"med": 4.8', '"med": 5.8'))
+    approved = perfgate(
+        tmp_path, "update-baselines", "--from", sample, "--here", "--reason", "first"
+    )
+    assert approved.status == 0, approved.err
+
+    assert _compare(tmp_path, sample, "--here").status == 0
+    assert _verdicts(_compare(tmp_path, slower, "--here"))["http_req_duration"] == "regressed"
+
+
+def test_numbers_of_an_unknown_machine_are_not_compared_with_baselines(tmp_path: Path) -> None:
+    sample = SAMPLES / "vegeta.json"
+    assert perfgate(tmp_path, "update-baselines", "--from", sample, "--reason", "first").status == 0
+    done = _compare(tmp_path, sample)
+    assert (done.status, _verdicts(done)) == (3, {"vegeta": "undecided"})
+
+
+def test_runs_of_a_command_are_tested_against_those_of_the_other_file(tmp_path: Path) -> None:
+    document = json.loads((SAMPLES / "hyperfine.json").read_bytes())
+    document["results"][1]["times"] = [time * 1.5 for time in document["results"][1]["times"]]
+    slower = tmp_path / "slower.json"
+    slower.write_text(json.dumps(document))
+    done = _compare(tmp_path, slower, "--against", SAMPLES / "hyperfine.json")
+    assert _verdicts(done) == {"sleep 0.01": "passed", "sleep 0.02": "regressed"}
+    tested = json.loads(done.out)["judgements"][1]["comparisons"][0]
+    assert (tested["samples"], tested["p_value"] < 0.01) == (6, True)
+
+
+def test_here_without_files_is_refused(tmp_path: Path) -> None:
+    done = perfgate(tmp_path, "update-baselines", "--here", "--reason", "x")
+    assert (done.status, done.out) == (2, "")
+    assert "--here is about the files of --from" in done.err

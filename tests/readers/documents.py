@@ -5,9 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from benchmarks.synthetic import pytest_benchmark_document
+from perfgate.errors import InputFileError
 from perfgate.model import Benchmark as BenchmarkResult
 from perfgate.model import Environment, ProcessRun, Report, Results, Revision, Verdict
+from perfgate.readers.files import read_results
 
 RESULTS = Results(
     environment=Environment(
@@ -55,6 +59,13 @@ PYPERF: dict[str, Any] = {
     ],
 }
 
+ODD_NUMBERS = st.sampled_from([0, -1, 1e308, 5e-324, 10**40, float("nan"), float("inf"), True])
+VALUES = st.recursive(
+    st.none() | st.booleans() | ODD_NUMBERS | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+
 
 def pytest_benchmark(count: int = 4, rounds: int | None = None) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(
@@ -92,3 +103,22 @@ def without(document: Any, place: tuple[str | int, ...]) -> Any:
         inner = inner[step]
     del inner[place[-1]]
     return changed
+
+
+def places(document: Any, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    found = [place] if place else []
+    if isinstance(document, dict):
+        for key, value in document.items():
+            found += places(value, (*place, key))
+    elif isinstance(document, list):
+        for index, value in enumerate(document):
+            found += places(value, (*place, index))
+    return found
+
+
+def read_or_refused(path: Path) -> Results | None:
+    try:
+        return read_results(path)
+    except InputFileError as error:
+        assert str(error).isprintable()  # noqa: PT017 - the law is about either outcome
+        return None

@@ -37,11 +37,16 @@ def refusal(path: Path) -> InputFileError:
         pytest.param(b"\x1f\x8b\x08\x00", "", "is compressed", id="gzip"),
         pytest.param(b"PK\x03\x04", "", "is a zip archive", id="zip"),
         pytest.param(b'{\n"a":"\xff"}', "line 2, column 6", "is not UTF-8", id="Latin-1"),
-        pytest.param(b"name,min,max\n", "", "reads pytest-benchmark's JSON", id="CSV"),
-        pytest.param(b"[]", "", "reads pytest-benchmark's JSON", id="list"),
-        pytest.param(b"{}", "", "reads pytest-benchmark's JSON", id="object without keys"),
+        pytest.param(b"name,min,max\n", "", "is not a result file that perfgate knows", id="CSV"),
+        pytest.param(b"[]", "", "is not a result file that perfgate knows", id="list"),
         pytest.param(
-            b'{"benchmarks":[]}', "", "reads pytest-benchmark's JSON", id="benchmarks only"
+            b"{}", "", "is not a result file that perfgate knows", id="object without keys"
+        ),
+        pytest.param(
+            b'{"benchmarks":[]}',
+            "",
+            "is not a result file that perfgate knows",
+            id="benchmarks only",
         ),
         pytest.param(b'{\n  "a": tru\n}', "line 2, column 9", "is not JSON", id="syntax"),
         pytest.param(b'{"a": [1, 2', "", "is cut short", id="truncated"),

@@ -10,10 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from perfgate.errors import InputFileError
-from perfgate.model import Results
 from perfgate.readers.files import read_results
 from perfgate.readers.perfgate import encode_results
-from tests.readers.documents import PYPERF, RESULTS, put, pytest_benchmark, without, write
+from tests.readers.documents import (
+    PYPERF,
+    RESULTS,
+    VALUES,
+    places,
+    put,
+    pytest_benchmark,
+    read_or_refused,
+    without,
+    write,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -32,12 +41,6 @@ DOCUMENTS: dict[str, Any] = {
     "pyperf": PYPERF,
     "perfgate": json.loads(encode_results(RESULTS)),
 }
-ODD_NUMBERS = st.sampled_from([0, -1, 1e308, 5e-324, 10**40, float("nan"), float("inf"), True])
-VALUES = st.recursive(
-    st.none() | st.booleans() | ODD_NUMBERS | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=6,
-)
 
 
 def real_files() -> list[Path]:
@@ -60,25 +63,6 @@ def test_a_real_file_is_read_or_refused_for_a_reason(path: Path) -> None:
     assert len(results.benchmarks) == len(raw["benchmarks"])
     assert results.environment.python
     assert all(run.min_s <= run.median_s for each in results.benchmarks for run in each.runs)
-
-
-def places(document: Any, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    found = [place] if place else []
-    if isinstance(document, dict):
-        for key, value in document.items():
-            found += places(value, (*place, key))
-    elif isinstance(document, list):
-        for index, value in enumerate(document):
-            found += places(value, (*place, index))
-    return found
-
-
-def read_or_refused(path: Path) -> Results | None:
-    try:
-        return read_results(path)
-    except InputFileError as error:
-        assert str(error).isprintable()  # noqa: PT017 - the law is about either outcome
-        return None
 
 
 @given(content=st.binary(max_size=200))

@@ -1,0 +1,93 @@
+"""The commands that look back: history and what it is fed with."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from perfgate.cli.options import Shared, progress_on, shared_options, verbose_option
+from perfgate.cli.printing import say, write
+
+if TYPE_CHECKING:
+    from perfgate.commands.history import Past
+
+__all__ = ["history"]
+
+_branch_option = click.option(
+    "--branch", metavar="NAME", default="perfgate-data", help="Branch that collects runs."
+)
+
+
+@click.group(invoke_without_command=True)
+@_branch_option
+@click.option(
+    "--check", "is_check", is_flag=True, help="Exit with 1 on a slowdown that no gate has shown."
+)
+@click.option("--json", "target", metavar="FILE", help='Write it as JSON, "-": standard output.')
+@verbose_option
+@shared_options
+@click.pass_context
+def history(
+    context: click.Context,
+    shared: Shared,
+    *,
+    branch: str,
+    is_check: bool,
+    target: str | None,
+    verbose: bool,
+) -> int:
+    """Show how benchmarks changed over time, from git and the branch that collects runs.
+
+    With --check: 0 no slowdown that nobody has seen, 1 there is one, 3 too few runs to tell.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    import msgspec
+
+    past = _read(shared, branch)
+    if target is not None:
+        write(target, msgspec.json.encode(past.history) + b"\n")
+    if target != "-":
+        _print(past, shared, is_check=is_check, verbose=verbose)
+    if is_check:
+        return _status(past)
+    return 0
+
+
+def _read(shared: Shared, branch: str) -> "Past":
+    from perfgate.commands.history import Source, read_history
+    from perfgate.commands.selection import cache_folder
+
+    with progress_on("reading the past") as progress:
+        source = Source(
+            folder=Path.cwd(),
+            environ=os.environ,
+            branch=branch,
+            cache_folder=cache_folder(os.environ, Path.home()),
+            progress=progress,
+        )
+        return read_history(source, shared.config())
+
+
+def _print(past: "Past", shared: Shared, *, is_check: bool, verbose: bool) -> None:
+    import shutil
+
+    from perfgate.commands.history_text import render_check, render_history
+
+    if is_check:
+        print(render_check(past), end="")
+        return
+    width = shutil.get_terminal_size((100, 24)).columns
+    print(render_history(past, width=width, color=shared.has_color, verbose=verbose), end="")
+
+
+def _status(past: "Past") -> int:
+    for warning in past.history.warnings:
+        say(f"perfgate: {warning}")
+    if past.findings:
+        return 1
+    if not past.is_long_enough:
+        say("perfgate: too few runs to tell: eight on one kind of machine are the fewest")
+        return 3
+    return 0
