@@ -56,7 +56,7 @@ class Mark(_Part, frozen=True, kw_only=True):
     at: float
     label: str
     kind: str
-    """zero, threshold or floor; which line it is drawn with."""
+    """zero, threshold, floor, slower or faster; which line it is drawn with."""
 
 
 class Lane(_Part, frozen=True, kw_only=True):
@@ -114,6 +114,10 @@ class Plot(_Part, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
     bars: tuple[tuple[float, float, float], ...] = ()
     """Left, right, height."""
+    dots: tuple[tuple[float, float], ...] = ()
+    rings: tuple[tuple[float, float], ...] = ()
+    """Points that are told apart."""
+    marks: tuple[Mark, ...] = ()
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 

@@ -80,6 +80,8 @@ def render_load_page(
         lines=[_line(anchor, one) for anchor, one in zip(names, ordered, strict=True)],
         chips=chips((_OUTCOMES[o.outcome][0], o.outcome, _OUTCOMES[o.outcome][1]) for o in ordered),
         suites=(),
+        grouped_by="Suite",
+        is_linked=False,
         machines=(),
     )
 

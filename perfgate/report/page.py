@@ -35,6 +35,8 @@ def render_html(report: Report) -> bytes:
         lines=list(zip(names, rows, strict=True)),
         chips=chips((row.symbol, row.word, row.tone.value) for row in rows),
         suites=suites,
+        grouped_by="Suite",
+        is_linked=False,
         machines=view.machines,
     )
 

@@ -7,12 +7,13 @@ page's Content-Security-Policy: whatever a name from outside may look like, it c
 
 import base64
 import dataclasses
+import functools
 import gzip
 import hashlib
 import re
 import urllib.parse
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +26,17 @@ from perfgate.report.text import PIECE_LIMIT, Quoted, Sentence, plain, shorten
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-__all__ = ["Chip", "anchors", "chart_data", "chips", "link_to", "pieces", "render_page", "shown"]
+__all__ = [
+    "Chip",
+    "anchors",
+    "assets_of_site",
+    "chart_data",
+    "chips",
+    "link_to",
+    "pieces",
+    "render_linked",
+    "render_page",
+]
 
 _ANCHOR_LIMIT: Final = 160
 _DATA_LIMIT: Final = 2_000
@@ -92,27 +103,57 @@ def pieces(sentence: Sentence) -> list[str | list[str]]:
 # --- the page ----------------------------------------------------------------------------------
 
 
+_SEALED: Final = {
+    "default-src": "'none'",
+    "img-src": "data:",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "'none'",
+}
+_ASSETS: Final = ("page.css", "charts.min.js", "page.js")
+
+
 def render_page(template: str, *, index: object, contents: object, **values: Any) -> bytes:
-    """Fill a template with values and with the data of its script.
+    """Fill a template with values and with the data of its script, in a file that stands alone.
 
     ``index`` is at hand at once; ``contents`` may be large and are unpacked after the first paint.
     """
-    style, library, script = map(_asset, ("page.css", "charts.min.js", "page.js"))
-    policy = {
-        "default-src": "'none'",
-        "script-src": f"{_hash(library)} {_hash(script)}",
-        "style-src": _hash(style),
-        "img-src": "data:",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "require-trusted-types-for": "'script'",
-        "trusted-types": "'none'",
-    }
+    style, library, script = map(_asset, _ASSETS)
+    policy = {"script-src": f"{_hash(library)} {_hash(script)}", "style-src": _hash(style)}
+    parts = {"style": style, "library": library, "script": script}
+    return _filled(
+        template,
+        policy=policy,
+        assets="",
+        index=index,
+        contents=contents,
+        **{name: _trusted(text) for name, text in parts.items()},
+        **values,
+    )
+
+
+def render_linked(
+    template: str, *, assets: str, index: object, contents: object, **values: Any
+) -> bytes:
+    """Fill a template as ``render_page`` does, for a site whose pages share scripts and style.
+
+    ``assets`` is the way to the folder that ``assets_of_site`` fills.
+    """
+    policy = {"script-src": "'self'", "style-src": "'self'"}
+    return _filled(template, policy=policy, assets=assets, index=index, contents=contents, **values)
+
+
+def assets_of_site() -> dict[str, bytes]:
+    """Return the files that linked pages share, by name."""
+    return {name: _asset(name).encode() for name in (*_ASSETS, "charts.LICENSE.txt")}
+
+
+def _filled(
+    template: str, *, policy: Mapping[str, str], index: object, contents: object, **values: Any
+) -> bytes:
     page = _template(template)(
-        policy="; ".join(f"{name} {value}" for name, value in policy.items()),
-        style=_trusted(style),
-        library=_trusted(library),
-        script=_trusted(script),
+        policy="; ".join(f"{name} {value}" for name, value in {**_SEALED, **policy}.items()),
         index=_trusted(_json(index)),
         contents=_trusted(_packed(contents)),
         **values,
@@ -120,6 +161,7 @@ def render_page(template: str, *, index: object, contents: object, **values: Any
     return page.encode(errors="replace")  # half a surrogate pair is no text
 
 
+@functools.cache
 def _asset(name: str) -> str:
     return (resources.files("perfgate.report") / "web" / name).read_text(encoding="utf-8")
 
@@ -147,7 +189,7 @@ def _trusted(text: str) -> "Markup":
     return Markup(text)  # noqa: S704 - our own files, and JSON without any character of markup
 
 
-def shown(value: object) -> object:
+def _shown(value: object) -> object:
     """Write a sentence: our words as they are, each piece from outside in an element of its own."""
     from markupsafe import Markup
 
@@ -162,6 +204,7 @@ def shown(value: object) -> object:
     )
 
 
+@functools.cache
 def _template(name: str) -> Callable[..., str]:
     import jinja2
 
@@ -169,7 +212,7 @@ def _template(name: str) -> Callable[..., str]:
         loader=jinja2.PackageLoader("perfgate.report"),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
-        finalize=shown,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

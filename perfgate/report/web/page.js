@@ -146,6 +146,10 @@
       bar.append(shape("title", {}, chart.rows[place].join(" – ")));
       svg.append(bar);
     });
+    for (const [kind, points] of [["dot", chart.dots || []], ["ring", chart.rings || []]]) {
+      for (const [at, height] of points) svg.append(shape("circle", { class: kind, cx: x(at), cy: y(height), r: kind === "dot" ? 2 : 4 }));
+    }
+    drawMarks(svg, chart.marks || [], x, bottom, width);
     const path = charts.line(([at]) => x(at), ([, height]) => y(height));
     for (const line of chart.lines || []) {
       svg.append(shape("path", { class: `line ${line.kind}`, d: path(line.points) }));
@@ -244,11 +248,23 @@
 
   // --- the table -----------------------------------------------------------------------------
 
+  // Charts that stand open on a page of their own.
+  function drawOpen() {
+    for (const place of document.querySelectorAll("[data-chart]")) {
+      const chart = data.charts[Number(place.dataset.chart)];
+      const width = Math.min(1080, Math.max(260, (place.clientWidth || 600) - 20));
+      place.replaceChildren(figure(chart, (chart.lanes ? lanes : plot)(chart, width)));
+    }
+  }
+
   const table = document.getElementById("table");
   if (!table) {
-    document.documentElement.dataset.ready = "true";
+    unpack().then(drawOpen).finally(() => {
+      document.documentElement.dataset.ready = "true";
+    });
     return;
   }
+  const isLinked = "linked" in table.dataset; // its rows are links to pages, nothing opens
   const body = table.tBodies[0];
   const lines = Array.from(body.rows).map((line, place) => {
     const link = line.querySelector("th a");
@@ -265,14 +281,14 @@
     };
   });
 
-  for (const entry of lines) {
+  for (const entry of isLinked ? [] : lines) {
     entry.link.setAttribute("role", "button");
     entry.link.setAttribute("aria-expanded", "false");
   }
 
   body.addEventListener("click", (event) => {
     const entry = entryOf(event.target);
-    if (!entry || event.target.closest(".details")) return;
+    if (!entry || isLinked || event.target.closest(".details")) return;
     const isLink = event.target.closest("a") !== null;
     if (isLink && (event.ctrlKey || event.metaKey || event.shiftKey)) return;
     if (!isLink && String(getSelection())) return; // somebody marks text to copy it
@@ -280,7 +296,7 @@
     toggle(entry);
   });
   body.addEventListener("keydown", (event) => {
-    if (event.key === " " && event.target.matches("th a")) {
+    if (event.key === " " && !isLinked && event.target.matches("th a")) {
       event.preventDefault();
       toggle(entryOf(event.target));
     }
@@ -433,7 +449,7 @@
     const entry = lines.find((each) => each.line.id === name);
     if (!entry) return;
     if (entry.line.hidden) showAll();
-    open(entry);
+    if (!isLinked) open(entry);
     entry.line.scrollIntoView({ block: "start" });
     entry.link.focus({ preventScroll: true });
   }
@@ -450,7 +466,7 @@
   const MOST_PRINTED = 50;
   let printed = [];
   addEventListener("beforeprint", () => {
-    printed = lines.filter((entry) => !entry.details && !entry.line.hidden && data && data.rows[entry.place].advice).slice(0, MOST_PRINTED);
+    printed = lines.filter((entry) => !entry.details && !entry.line.hidden && data && data.rows && data.rows[entry.place].advice).slice(0, MOST_PRINTED);
     printed.forEach(open);
   });
   addEventListener("afterprint", () => printed.forEach(close));
