@@ -31,6 +31,8 @@ _LARGEST_EFFECT: Final = 50.0
 _SECONDS: Final = (1e-15, 1e15)
 _LOG_FROM: Final = 8.0
 """Ratio of the longest to the shortest time from which an axis is logarithmic."""
+_FINEST_RATIO: Final = 0.001
+"""Ratios are written with one decimal of a per cent."""
 _PADDING: Final = 0.04
 _WILD: Final = 8.0
 """Thresholds beyond which single pairs are drawn at the edge, so that the rest stays readable."""
@@ -165,15 +167,24 @@ def _effect_ticks(low: float, high: float) -> list[float]:
     """Place ticks at whole per cents, or at whole factors from a factor of two."""
     if max(abs(low), abs(high)) < math.log(2):
         first, last = math.expm1(low), math.expm1(high)
-        return [math.log1p(ratio) for ratio in _even_ticks(first, last)]
-    steps = (math.log(factor) for factor in (1.5, 2, 3, 5, 10, 100, 1e3, 1e4, 1e6, 1e9))
-    step = next((s for s in steps if (high - low) / s <= _MOST_TICKS), math.log(1e12))
-    return [step * index for index in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        return [math.log1p(ratio) for ratio in _even_ticks(first, last, finest=_FINEST_RATIO)]
+    most = math.log(10) * math.ceil(max(abs(low), abs(high)) / math.log(10))
+    ticks: list[float] = []
+    for digits, decades in (((1, 1.5, 2, 3, 5, 7), 1), ((1, 2, 5), 1), ((1,), 1), ((1,), 5)):
+        powers = range(0, round(most / math.log(10)) + 1, decades)
+        logs = [math.log(digit) + math.log(10) * power for power in powers for digit in digits]
+        ticks = [each for log in logs for each in sorted({-log, log}) if low <= each <= high]
+        if len(ticks) <= _MOST_TICKS:
+            break
+    return sorted(ticks)
 
 
-def _even_ticks(low: float, high: float) -> list[float]:
-    """Place at most nine ticks at multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / _MOST_TICKS
+def _even_ticks(low: float, high: float, *, finest: float = 0.0) -> list[float]:
+    """Place at most nine ticks at multiples of 1, 2 or 5 times a power of ten.
+
+    ``finest`` is the smallest step that can be told in writing.
+    """
+    rough = max((high - low) / _MOST_TICKS, finest * 0.999)
     if not (math.isfinite(rough) and rough > 0):
         return [low]
     power = 10.0 ** math.floor(math.log10(rough))
@@ -203,11 +214,19 @@ def seconds_axis(values_s: Sequence[float], title: str) -> Axis:
     if high < _LOG_FROM * low:
         low, high = _padded(low, high) if high > low else (0.9 * low, 1.1 * high)
         return Axis(
-            title=title, low=low, high=high, ticks=_named(_even_ticks(low, high), format_seconds)
+            title=title,
+            low=low,
+            high=high,
+            ticks=_named(_even_ticks(low, high, finest=_finest(high)), format_seconds),
         )
     low, high = rounded(0.9 * low), rounded(1.1 * high)
     ticks = _named(_log_ticks(low, high), format_seconds)
     return Axis(title=title, low=low, high=high, is_log=True, ticks=ticks)
+
+
+def _finest(value: float) -> float:
+    """Return the last of the three digits that times are written with."""
+    return 10.0 ** (math.floor(math.log10(value)) - 2)
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

@@ -156,7 +156,7 @@ def test_opening_a_row_puts_its_link_into_the_address(opened: Open, mixture: byt
     address = shown.page.url
     shown.page.goto("about:blank")
     shown.page.goto(address)
-    shown.page.wait_for_function("document.documentElement.dataset.ready === 'true'")
+    shown.wait()
     assert shown.details.count() == 1
     assert f"{STRIPE}test_create_customer[card]" in shown.details.inner_text()
 
@@ -235,7 +235,7 @@ def test_a_window_that_becomes_narrow_is_drawn_again(opened: Open, paired: bytes
     shown = opened(paired)
     shown.links.first.click()
     shown.page.set_viewport_size({"width": 380, "height": 800})
-    shown.page.wait_for_function("document.querySelector('figure svg').clientWidth < 380")
+    shown.page.locator("figure svg[width='320']").first.wait_for()
     assert shown.overflow_px() == 0
 
 

@@ -14,6 +14,8 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice
 @dataclass
 class Watched:
     page: "Page"
+    within: str = ""
+    """Where a site lies, whose own files may be asked for."""
     said: list[str] = field(default_factory=list)
     """What the console got, errors that nobody caught, and dialogs."""
     requests: list[str] = field(default_factory=list)
@@ -26,11 +28,15 @@ class Watched:
         self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
         self.page.on("request", lambda request: self._note(request.url, own))
         self.page.goto(address)
-        if self.page.locator("#contents").count():
-            self.page.wait_for_function("document.documentElement.dataset.ready === 'true'")
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the page's script has come to its end."""
+        self.page.locator("html[data-ready]").wait_for(state="attached")
 
     def _note(self, url: str, own: str) -> None:
-        if url.partition("#")[0] != own and not url.startswith("data:"):
+        is_ours = bool(self.within) and url.startswith(self.within)
+        if url.partition("#")[0] != own and not is_ours and not url.startswith("data:"):
             self.requests.append(url)
 
     @property
