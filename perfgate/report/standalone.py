@@ -216,12 +216,19 @@ def _template(name: str) -> Callable[..., str]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(text=plain, short=_short, gauge=_gauge, link=link_to)
+    environment.filters.update(
+        text=plain, short=_short, unbroken=_unbroken, gauge=_gauge, link=link_to
+    )
     return environment.get_template(name).render
 
 
 def _short(text: str) -> str:
     return shorten(text, PIECE_LIMIT)
+
+
+def _unbroken(text: str) -> str:
+    """Keep numbers and their units on one line."""
+    return re.sub(r"(?<=\d) (?=\D)(?!to )", "\N{NO-BREAK SPACE}", text)
 
 
 def _gauge(gauge: Gauge | None) -> "Markup | str":
