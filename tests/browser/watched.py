@@ -73,7 +73,7 @@ class Watched:
         # A debugger's own world: neither the page's policy nor its script has a say in it.
         self.page.evaluate(AXE.read_text(encoding="utf-8") + "; null")
         found: dict[str, Any] = self.page.evaluate(
-            """(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}, preload: false})""",
+            "(tags) => axe.run({runOnly: {type: 'tag', values: tags}, preload: false})",
             _RULES,
         )
         return [
