@@ -29,6 +29,7 @@ COMMANDS = (
     "check",
     "comment",
     "compare",
+    "history",
     "init",
     "merge",
     "record",

@@ -49,6 +49,28 @@ def test_what_cannot_be_a_time_is_left_out() -> None:
     assert trend([math.nan, 1.0, 2.0], 4.0) == "▁▅█ 2 earlier runs: 1.00 s to 2.00 s"
 
 
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        pytest.param([1.0] * 30 + [1.2] * 8, "; +20.0 % for 8 runs", id="a-step"),
+        pytest.param([1.0] * 30 + [1.2] * 25, "", id="a-step-before-what-is-shown"),
+        pytest.param(
+            [1.0] * 20 + [1.2] * 10 + [1.0] * 8,
+            "; back on an earlier level for 8 runs",
+            id="an-episode",
+        ),
+        pytest.param(
+            ([1.0] * 10 + [1.2] * 10) * 3,
+            "; it goes back and forth between two levels",
+            id="machines-that-take-turns",
+        ),
+    ],
+)
+def test_a_change_within_what_is_shown_is_said(levels: list[float], said: str) -> None:
+    assert trend(levels, None).partition(" s")[2].endswith(said)
+    assert trend(levels, None).count(";") == said.count(";")
+
+
 @given(st.lists(st.floats(), max_size=40), st.none() | st.floats())
 def test_a_trend_is_our_own_words_whatever_the_numbers(
     past_s: list[float], now_s: float | None

@@ -125,7 +125,7 @@ def _records(shape: Shape, commits: list[str], chance: random.Random) -> Iterato
                 spread=0.01,
                 processes=5,
                 verdict=Verdict.PASSED,
-                pair=PairedEffect(commit=commits[-1][:12], log_ratio=0.003, low=-0.01, high=0.02),
+                pair=PairedEffect(commit=commits[0][:12], log_ratio=0.003, low=-0.01, high=0.02),
             )
         yield RunRecord(
             recorded=_START + dt.timedelta(days=run),

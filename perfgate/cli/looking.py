@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfgate.cli.options import Shared, progress_on, shared_options, verbose_option
-from perfgate.cli.printing import say, write
+from perfgate.cli.options import Shared, everywhere, progress_on, shared_options, verbose_option
+from perfgate.cli.printing import print_text, say, write
 
 if TYPE_CHECKING:
     from perfgate.commands.history import Past
@@ -77,18 +77,50 @@ def _print(past: "Past", shared: Shared, *, is_check: bool, verbose: bool) -> No
     from perfgate.commands.history_text import render_check, render_history
 
     if is_check:
-        print(render_check(past), end="")
+        print_text(render_check(past))
         return
     width = shutil.get_terminal_size((100, 24)).columns
-    print(render_history(past, width=width, color=shared.has_color, verbose=verbose), end="")
+    print_text(render_history(past, width=width, color=shared.has_color, verbose=verbose))
 
 
 def _status(past: "Past") -> int:
+    from perfgate.report.text import visible
+
     for warning in past.history.warnings:
-        say(f"perfgate: {warning}")
+        say(f"perfgate: {visible(warning)}")
     if past.findings:
         return 1
     if not past.is_long_enough:
         say("perfgate: too few runs to tell: eight on one kind of machine are the fewest")
         return 3
+    return 0
+
+
+@history.command("import")
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@_branch_option
+@click.option(
+    "--remote",
+    metavar="URL",
+    show_default="the workflow's repository, else the clone's remote",
+    help="Repository that holds the branch.",
+)
+@everywhere
+def import_runs(sources: tuple[Path, ...], branch: str, remote: str | None) -> int:
+    """Append what another tool kept to the branch that collects runs.
+
+    FILE is data.js of github-action-benchmark, a result file of asv, or a folder of such.
+    """
+    from perfgate.commands.history_import import import_past, read_past
+    from perfgate.commands.record import find_destination
+    from perfgate.github.data_branch import Patience
+
+    past = read_past(sources)
+    destination = find_destination(os.environ, Path.cwd(), remote=remote, branch=branch)
+    tip = import_past(past, destination, patience=Patience())
+    if past.left_out:
+        say(f"perfgate: {past.left_out} points without a commit, a date or a time left out")
+    print(f"imported {len(past.runs)} runs to {branch}: {tip[:10]}")
     return 0

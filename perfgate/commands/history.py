@@ -11,8 +11,14 @@ from perfgate.config import Config
 from perfgate.errors import ReferenceTreeError, UndecidedError
 from perfgate.git import GitFailure, Repository, open_repository
 from perfgate.history.analysis import Arranged, analysed, arranged
-from perfgate.history.approvals import Approvals, first_parents, read_approvals
-from perfgate.history.columns import Cache, Columns, columns_of
+from perfgate.history.approvals import (
+    Approvals,
+    first_parents,
+    latest_names,
+    read_approvals,
+)
+from perfgate.history.cache import Cache
+from perfgate.history.columns import Columns, columns_of
 from perfgate.history.findings import Finding, can_tell, find_unseen
 from perfgate.history.objects import Commit, files_below, read_blobs, read_log
 from perfgate.history.past import History, PastCommit
@@ -63,7 +69,8 @@ def read_history(source: Source, config: Config) -> Past:
         raise UndecidedError(f"{source.folder}: no git repository, so no history is known here")
     tip = _tip(repository)
     warnings: list[str] = []
-    commits, approvals = _approvals(repository, tip, config.root, source.progress, warnings)
+    commits, approvals = _approvals(repository, tip, config.root, source, warnings)
+    renames = latest_names(approvals.renames)
     files = _recorded(repository, source, warnings)
     if not files and not approvals.approvals:
         raise UndecidedError(
@@ -72,7 +79,7 @@ def read_history(source: Source, config: Config) -> Past:
     # Where a clone is cut off, a commit that is not in it may well be on the branch.
     is_whole = not repository.shallow_boundary()
     position = {commit.id: at for at, commit in enumerate(commits)} if is_whole else None
-    past = arranged(files, position, approvals.renames)
+    past = arranged(files, position, renames)
     source.progress.plan(sum(len(lines) for lines in past.lines.values()))
     series = analysed(past, position, step=source.progress.step)
     _count(past, files, approvals, is_whole=is_whole, warnings=warnings)
@@ -89,7 +96,7 @@ def read_history(source: Source, config: Config) -> Past:
         runs=past.runs,
         series=series,
         approvals=approvals.approvals,
-        renames=dict(approvals.renames),
+        renames=renames,
         warnings=tuple(warnings),
     )
     return Past(history=history, findings=findings, is_long_enough=can_tell(series))
@@ -102,25 +109,44 @@ def _tip(repository: Repository) -> str:
 
 
 def _approvals(
-    repository: Repository, tip: str, root: Path, progress: Progress, warnings: list[str]
+    repository: Repository, tip: str, root: Path, source: Source, warnings: list[str]
 ) -> tuple[tuple[Commit, ...], Approvals]:
     top = repository.top_level.resolve()
     folder = (root.resolve().relative_to(top) / _BASELINES).as_posix()
-    try:
-        commits = read_log(repository, tip, folder)
-        chain = first_parents(commits)
-        progress.plan(len({c.new_blob for one in chain for c in one.changes}))
-        approvals = read_approvals(
-            repository, chain, folder, step=lambda: progress.step("baselines")
-        )
-    except GitFailure as failure:
-        raise ReferenceTreeError(tip, f"its history cannot be read: {failure.problem}") from failure
     if repository.shallow_boundary():
         warnings.append(
             "this clone is shallow: what is older than it is left out; "
             "set `fetch-depth: 0` in actions/checkout"
         )
-    return commits, approvals
+    try:
+        commits = read_log(repository, tip, folder)
+        return commits, _extended(repository, first_parents(commits), folder, source)
+    except GitFailure as failure:
+        raise ReferenceTreeError(tip, f"its history cannot be read: {failure.problem}") from failure
+
+
+def _extended(
+    repository: Repository, chain: Sequence[Commit], folder: str, source: Source
+) -> Approvals:
+    """Return the approvals along a branch, of which only what is new is read."""
+    cache = Cache(source.cache_folder)
+    # A chain that begins elsewhere, as in a shallow clone, has another past.
+    start = f"{folder} {chain[0].id if chain else ''}"
+    known = Approvals(approvals=(), renames={}, unread=0)
+    first = 0
+    for at in range(len(chain), 0, -1):
+        found = cache.find(Approvals, f"{start} {chain[at - 1].id}")
+        if found is not None:
+            known, first = found, at
+            break
+    new = chain[first:]
+    if not new:
+        return known
+    source.progress.plan(sum(len(commit.changes) for commit in new))
+    later = read_approvals(repository, new, folder, step=lambda: source.progress.step("baselines"))
+    known = known.extended(later)
+    cache.keep(f"{start} {chain[-1].id}", known)
+    return known
 
 
 def _recorded(repository: Repository, source: Source, warnings: list[str]) -> tuple[Columns, ...]:
@@ -135,7 +161,8 @@ def _recorded(repository: Repository, source: Source, warnings: list[str]) -> tu
         if path.endswith(".jsonl")
     }
     cache = Cache(source.cache_folder)
-    found = cache.find(blobs.values())
+    known = {blob: cache.find(Columns, blob) for blob in blobs.values()}
+    found = {blob: columns for blob, columns in known.items() if columns is not None}
     wanted = {blob: path for path, blob in blobs.items() if blob not in found}
     source.progress.plan(len(wanted))
     lost = 0
@@ -158,11 +185,15 @@ def _recorded(repository: Repository, source: Source, warnings: list[str]) -> tu
 def _data_tip(repository: Repository, branch: str, warnings: list[str]) -> str | None:
     """Return the newest tip that can be had: the remote's, else what this clone has of it."""
     remote = repository.remote()
-    try:
-        tip = repository.fetch_branch(branch)
-    except (ReferenceTreeError, GitFailure) as error:
-        warnings.append(f"{branch} cannot be fetched from {remote}: {error}")
-        tip = None
+    tip = None
+    if remote is not None:
+        try:
+            found = repository.run("ls-remote", "--heads", "--", remote, f"refs/heads/{branch}")
+            tip = repository.ensure_commit(found.split()[0].decode()) if found else None
+        except GitFailure as failure:
+            warnings.append(f"{branch} cannot be fetched from {remote}: {failure.problem}")
+        except ReferenceTreeError as error:
+            warnings.append(f"{branch} cannot be fetched from {remote}: {error}")
     if tip is not None:
         return tip
     refs = ([f"refs/remotes/{remote}/{branch}"] if remote else []) + [f"refs/heads/{branch}"]
@@ -184,7 +215,8 @@ def _count(
         warnings.append(f"{_counted(approvals.unread, 'damaged baseline')} left out")
     if past.left_out:
         warnings.append(
-            f"{_counted(past.left_out, 'run')} of commits that the branch no longer has left out"
+            f"{_counted(past.left_out, 'run')} left out, of commits that are not on the branch "
+            "(rewritten, or not fetched yet)"
         )
     if not is_whole and past.runs:
         warnings.append("runs stand in the order in which they were recorded")

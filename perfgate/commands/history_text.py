@@ -69,9 +69,8 @@ def render_check(past: Past) -> str:
     """Say in lines which slowdowns nobody has seen, with the range of commits of each."""
     if not past.findings:
         return "no slowdown on the default branch that nobody has seen\n"
-    count = len(past.findings)
-    noun = "slowdown" if count == 1 else "slowdowns"
-    lines = [f"{count} {noun} on the default branch that no gate has shown:"]
+    count = _count(len(past.findings), "slowdown")
+    lines = [f"{count} on the default branch that no gate has shown:"]
     ranges: dict[tuple[str, str], list[Finding]] = {}
     for finding in past.findings:
         key = (finding.shift.last_good, finding.shift.first_changed)
@@ -91,8 +90,7 @@ def _told(finding: Finding) -> str:
 
 
 def _range(shift: Shift) -> str:
-    commits = "1 commit" if shift.commits == 1 else f"{shift.commits} commits"
-    known = f" ({commits})" if shift.commits > 0 else ""
+    known = f" ({_count(shift.commits, 'commit')})" if shift.commits > 0 else ""
     return f"{shift.last_good[:10]}..{shift.first_changed[:10]}{known}"
 
 
@@ -119,9 +117,14 @@ def _summary(history: History) -> str:
     commits = len({run.commit for run in history.runs})
     benchmarks = len({one.benchmark for one in history.series})
     return (
-        f"{len(history.runs)} runs of {commits} commits, {min(days)} to {max(days)}: "
-        f"{benchmarks} benchmarks on {machines} kinds of machine."
+        f"{_count(len(history.runs), 'run')} of {_count(commits, 'commit')}, "
+        f"{min(days)} to {max(days)}: {_count(benchmarks, 'benchmark')} "
+        f"on {_count(machines, 'kind')} of machine."
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _day(seconds: float) -> str:
@@ -189,7 +192,7 @@ def _traits(series: Series) -> Iterator[str]:
     if series.is_bimodal:
         yield "in two modes"
     if series.shifts:
-        yield "1 change" if len(series.shifts) == 1 else f"{len(series.shifts)} changes"
+        yield _count(len(series.shifts), "change")
 
 
 def _approval_rows(history: History) -> list[tuple[str, ...]]:

@@ -138,18 +138,17 @@ def _with_lines(
 def _latest_pair(
     column: Column, own: Sequence[tuple[int, Group] | None], references: Sequence[str]
 ) -> Paired | None:
-    latest: Paired | None = None
-    for at, high, reference in zip(
-        array("I", column.runs),
-        array("d", column.pair_high),
-        array("I", column.pair_commit),
+    pairs = zip(
+        reversed(array("I", column.runs)),
+        reversed(array("d", column.pair_high)),
+        reversed(array("I", column.pair_commit)),
         strict=True,
-    ):
+    )
+    for at, high, reference in pairs:
         home = own[at]
         if home is not None and reference:
-            found = Paired(home[0], references[reference], high)
-            latest = found if latest is None else max(latest, found)
-    return latest
+            return Paired(home[0], references[reference], high)
+    return None
 
 
 def analysed(

@@ -11,7 +11,7 @@ from perfgate.git import Repository
 from perfgate.history.objects import Commit, read_blobs
 from perfgate.model import Baseline
 
-__all__ = ["Approval", "Approvals", "first_parents", "read_approvals"]
+__all__ = ["Approval", "Approvals", "first_parents", "latest_names", "read_approvals"]
 
 _FRAME: Final = frozenset({b"{", b"}", b""})
 _HEADER: Final = b'"perfgate"'
@@ -33,15 +33,22 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approvals:
+class Approvals(msgspec.Struct, frozen=True, kw_only=True):
     """All approvals, the oldest first."""
 
     approvals: tuple[Approval, ...]
-    renames: Mapping[str, str]
-    """The names that benchmarks have now by those that they had."""
+    renames: dict[str, str]
+    """The names that benchmarks got next by those that they had."""
     unread: int
     """Lines and files that are damaged, or lost."""
+
+    def extended(self, later: "Approvals") -> "Approvals":
+        """Return these and what came after them."""
+        return Approvals(
+            approvals=self.approvals + later.approvals,
+            renames=self.renames | later.renames,
+            unread=self.unread + later.unread,
+        )
 
 
 def first_parents(commits: Sequence[Commit]) -> tuple[Commit, ...]:
@@ -96,7 +103,7 @@ def read_approvals(
         reader.read(commit, lines)
     return Approvals(
         approvals=tuple(reader.approvals),
-        renames=_latest(reader.renames),
+        renames=reader.renames,
         unread=unread + len(reader.damaged),
     )
 
@@ -188,7 +195,8 @@ def _numbers(baseline: Baseline) -> tuple[float, float, float | None, int]:
     return baseline.low_s, baseline.median_s, baseline.spread, baseline.processes
 
 
-def _latest(renames: Mapping[str, str]) -> dict[str, str]:
+def latest_names(renames: Mapping[str, str]) -> dict[str, str]:
+    """Return the names that benchmarks have now by those that they had."""
     latest: dict[str, str] = {}
     for old in renames:
         seen = [old]

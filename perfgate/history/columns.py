@@ -1,15 +1,6 @@
-"""Recorded runs as columns of numbers, a fraction of the size of their lines, and cached by blob.
+"""Recorded runs as columns of numbers, a fraction of the size of their lines."""
 
-A file of the data branch that is complete never changes again, and neither does what was read from
-it: so the cache needs no dates, and may be deleted at any time.
-"""
-
-import contextlib
-import hashlib
-import secrets
 from array import array
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -17,10 +8,8 @@ import msgspec
 from perfgate.history.runs import RecordedTime, RunRecord, decode_runs
 from perfgate.model import Environment, Verdict
 
-__all__ = ["Cache", "Column", "Columns", "Run", "columns_of"]
+__all__ = ["Column", "Columns", "Run", "columns_of"]
 
-_LAYOUT: Final = b"1"
-"""Part of the name of what is cached: another layout never meets this one."""
 _NONE: Final = float("inf")
 _SHOWN: Final = frozenset({Verdict.REGRESSED, Verdict.ACCEPTED, Verdict.LIMIT_EXCEEDED})
 
@@ -140,39 +129,3 @@ def _add(
             growing[key].add(run, time, reference)
             if time.verdict in _SHOWN:
                 shown.append((run, benchmark))
-
-
-class Cache:
-    """Columns by the id of the blob that they were read from, in a folder; None: keep nothing."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-
-    def find(self, blobs: Iterable[str]) -> dict[str, Columns]:
-        """Return what is known already; a damaged entry is not."""
-        found: dict[str, Columns] = {}
-        for blob in blobs:
-            if self._folder is not None:
-                with contextlib.suppress(OSError, msgspec.MsgspecError):
-                    data = self._path(self._folder, blob).read_bytes()
-                    found[blob] = msgspec.msgpack.decode(data, type=Columns)
-        return found
-
-    def keep(self, blob: str, columns: Columns) -> None:
-        """Remember; a full or read-only disk only costs the time of the next reading."""
-        if self._folder is None:
-            return
-        path = self._path(self._folder, blob)
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                draft.write_bytes(msgspec.msgpack.encode(columns))
-                draft.replace(path)
-            finally:
-                draft.unlink(missing_ok=True)
-
-    @staticmethod
-    def _path(folder: Path, blob: str) -> Path:
-        name = hashlib.sha256(_LAYOUT + blob.encode()).hexdigest()
-        return folder / "runs" / name[:2] / name[2:40]

@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -25,7 +25,7 @@ from perfgate.readers.document import Seconds, check_keys, decode, fault
 from perfgate.readers.summary import Runs, results_of, timed_run
 from perfgate.stats.quantiles import summarise
 
-__all__ = ["is_asv", "read_asv"]
+__all__ = ["is_asv", "read_asv", "read_asv_date"]
 
 _VERSION: Final = 2
 _HEAD: Final = re.compile(rb'\s*\{\s*"commit_hash"')
@@ -63,6 +63,10 @@ class _Row(msgspec.Struct, frozen=True):
     """Only with ``--record-samples``."""
 
 
+class _Dated(msgspec.Struct, frozen=True):
+    date: Annotated[int, msgspec.Meta(ge=0, le=2**45)] = 0
+
+
 class _Versioned(msgspec.Struct, frozen=True):
     version: int
 
@@ -72,13 +76,26 @@ def is_asv(data: bytes) -> bool:
     return _HEAD.match(data) is not None and b'"result_columns"' in data
 
 
+def read_asv_date(path: Path, data: bytes) -> float:
+    """Return when the commit was made, in seconds since 1970; 0 where the file does not say.
+
+    Raises:
+        InputFileError: it is damaged.
+    """
+    return decode(path, _without_nan(data), _Dated).date / 1000
+
+
+def _without_nan(data: bytes) -> bytes:
+    return _TOKEN.sub(lambda token: b'"NaN"' if token[0] == b"NaN" else token[0], data)
+
+
 def read_asv(path: Path, data: bytes) -> Results:
     """Read the results of one commit in one environment; several processes of asv count as one.
 
     Raises:
         InputFileError: it is damaged, of another version, or holds no time.
     """
-    data = _TOKEN.sub(lambda token: b'"NaN"' if token[0] == b"NaN" else token[0], data)
+    data = _without_nan(data)
     version = decode(path, data, _Versioned).version
     if version != _VERSION:
         raise fault(path, "version", f"is {version}; asv 0.5 or newer writes {_VERSION}")

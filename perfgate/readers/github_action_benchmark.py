@@ -16,7 +16,7 @@ from perfgate.readers.document import check_keys, decode, fault
 from perfgate.readers.scales import seconds_of
 from perfgate.readers.summary import Runs, results_of, timed_run
 
-__all__ = ["is_data_js", "read_custom", "read_data_js"]
+__all__ = ["is_data_js", "read_custom", "read_data_js", "read_data_js_past"]
 
 _SUITE: Final = "github-action-benchmark"
 _HEAD: Final = re.compile(rb"\s*window\.BENCHMARK_DATA\s*=\s*")
@@ -42,6 +42,8 @@ class _Point(msgspec.Struct, frozen=True):
     commit: _Commit
     benches: list[_Bench]
     tool: str = ""
+    date: Annotated[int, msgspec.Meta(ge=0, le=2**45)] = 0
+    """Milliseconds since 1970."""
 
 
 class _History(msgspec.Struct, frozen=True):
@@ -72,10 +74,7 @@ def read_data_js(path: Path, data: bytes) -> Results:
     Raises:
         InputFileError: it is damaged, or holds neither a time nor a rate.
     """
-    head = _HEAD.match(data)
-    body = data[head.end() if head else 0 :].rstrip().removesuffix(b";")
-    history = decode(path, body, _History)
-    check_keys(path, body)
+    history = _decoded(path, data)
     runs = Runs(path, _SUITE)
     others: list[Benchmark] = []
     commits = set()
@@ -87,6 +86,31 @@ def read_data_js(path: Path, data: bytes) -> Results:
         commits.add(points[-1].commit.id)
     revision = Revision(commit=commits.pop()) if len(commits) == 1 else Revision()
     return results_of(runs, others=others, revision=revision)
+
+
+def read_data_js_past(path: Path, data: bytes) -> Iterator[tuple[str, float, Results | None]]:
+    """Yield every point of every series: its title, seconds since 1970, what was measured.
+
+    None is a point without a time or a rate.
+
+    Raises:
+        InputFileError: the file is damaged.
+    """
+    for title, points in _decoded(path, data).entries.items():
+        for point in points:
+            runs = Runs(path, _SUITE)
+            others = tuple(_take(runs, "", point.benches, point.tool))
+            revision = Revision(commit=point.commit.id)
+            found = results_of(runs, others=others, revision=revision) if runs.found else None
+            yield title, point.date / 1000, found
+
+
+def _decoded(path: Path, data: bytes) -> _History:
+    head = _HEAD.match(data)
+    body = data[head.end() if head else 0 :].rstrip().removesuffix(b";")
+    history = decode(path, body, _History)
+    check_keys(path, body)
+    return history
 
 
 def _take(

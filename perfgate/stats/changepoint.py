@@ -4,8 +4,35 @@ Logarithms, so that equal ratios count alike. Noise is taken from first differen
 hardly touches. Running medians of 7 remove up to three odd points in a row and keep a step where
 it is; it can only lie where the levels left and right of it differ most (SaRa: Niu & Zhang 2012),
 and among these places dynamic programming finds the cheapest set (Jackson et al. 2005). What
-remains must be abrupt: nearby points, ranked and not averaged, must lie on different sides
-(Cliff's delta, 1993), which slow drift and long wandering do not. Nothing is drawn at random.
+remains must be visible: nearby points, ranked and not averaged, must lie on different sides
+(Cliff's delta, 1993), and the nearer ones must differ as much as the farther ones, which those of
+a ramp do not. Nothing is drawn at random, and nothing but the standard library is needed.
+
+Against the marks of people on 140 series of SAP HANA (CC BY 4.0; means per version, marks matched
+within 3 points, disputed series left out), each with its default or the penalty in brackets, in
+variances of the noise; "other half" are the F1 of settings chosen on one half of the series, the
+best of those that mark at most 3 of 43 change-free ones, on the half that they were not chosen on,
+both ways round (rbf and ranks have no such settings: their best):
+
+==================================  =========  ======  =====  =============  ============
+method                              precision  recall  F1     change-free    other half
+                                                              series marked
+==================================  =========  ======  =====  =============  ============
+this module                         .79        .67     .721   2 of 43        .721, .715
+E-divisive (Apache Otava 0.8)       .30        .89     .447   31 of 43       .620, .655
+PELT, l1 (ruptures; 50)             .72        .56     .630   6 of 43        .688, .663
+levels of ranks (ruptures; 20)      .56        .53     .540   23 of 43       .573, .568
+PELT, l2 (KernelCPD linear; 200)    .41        .63     .496   10 of 43       .288, .345
+Bayesian online (Adams & MacKay)    .26        .90     .409   30 of 43       .501, .463
+kernel rbf (KernelCPD; 20)          .70        .25     .365   6 of 43        .657, .650
+==================================  =========  ======  =====  =============  ============
+
+With those settings the others mark 6 % of the change-free series (Otava, at a p-value of 1e-7)
+to 84 % (ranks). Ours moves little with its constants: F1 .62 to .73, 2 to 5 of 43 marked, for
+penalties of 60 to 150 and deltas of .6 to .8. PELT l1 takes 100 times as long, E-divisive 15 times.
+On 25 other series, not looked at until all was decided, it finds the 5 regressions and marks none
+of the 20 that spike, scatter, differ by build or are stable. ``python -m benchmarks.changepoints``
+prints the table.
 """
 
 import bisect
