@@ -8,7 +8,10 @@ import msgspec
 
 from perfgate.commands.history_site import write_site
 from perfgate.commands.history_view import file_name
+from tests.command_line import perfgate
 from tests.past_cases import past
+from tests.past_repository import NAME, noisy, run_of, write_commits, write_runs
+from tests.past_repository import Commit as Written
 
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 
@@ -87,3 +90,32 @@ def test_a_past_without_a_run_is_a_site_that_says_so(tmp_path: Path) -> None:
     write_site(empty, tmp_path)
     assert "No run is recorded." in (tmp_path / "index.html").read_text()
     assert "too few runs to tell" in (tmp_path / "index.html").read_text()
+
+
+def test_the_command_writes_the_site_and_says_so(tmp_path: Path) -> None:
+    levels = [1.0] * 20 + [1.2] * 20
+    repository, ids = write_commits(
+        tmp_path / "shop", [Written(subject=f"Change {at}") for at in range(40)]
+    )
+    name = NAME.format("a")
+    times = zip(ids, noisy(levels), strict=True)
+    write_runs(
+        repository, [run_of(one, at, {name: time_s}) for at, (one, time_s) in enumerate(times)]
+    )
+    done = perfgate(repository.path, "history", "--html", "site", "--check")
+    assert done.status == 1
+    assert "site: 7 files" in done.err
+    assert ids[20][:10] in done.out  # the check is told as ever
+    page = (repository.path / "site" / "benchmarks" / file_name("shop", name)).read_text()
+    assert "Change 20" in page
+    assert "no gate has shown it" in page
+    assert ids[20][:10] in page
+
+
+def test_a_site_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    repository, ids = write_commits(tmp_path / "shop", [Written()])
+    write_runs(repository, [run_of(ids[0], 0, {NAME.format("a"): 1e-3})])
+    (repository.path / "site").write_text("a file")
+    done = perfgate(repository.path, "history", "--html", "site")
+    assert (done.status, done.out) == (2, "")
+    assert "cannot be written" in done.err
