@@ -115,6 +115,20 @@ def workflows(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Use the pages in a real Chromium, and bundle their charts anew; takes Chromium and npm."""
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        session.error("no Chromium is installed")
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "browser"))
+    with session.chdir("web"):
+        session.run("npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", external=True)
+        session.run("npm", "run", "--silent", "build", external=True)
+    session.run("git", "diff", "--exit-code", "--", "perfgate/report/web", external=True)
+    command = ("python", "-m", "pytest", "-q", "-n2", "-m", "browser", "tests/browser")
+    session.run(*command, *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel, install it alone, and use it on a project that it writes itself."""
     dist = Path(session.create_tmp()) / "dist"
@@ -130,4 +144,5 @@ def build(session: nox.Session) -> None:
         session.run("perfgate", "init")
         session.run("perfgate", "update-baselines", "--reason", "first numbers")
         session.run("perfgate", "check", "--paired", "never", "--threshold", "900%")
-        session.run("perfgate", "report", ".perfgate/report.json", "--markdown", "report.md")
+        written = ("--markdown", "report.md", "--html", "report.html")
+        session.run("perfgate", "report", ".perfgate/report.json", *written)

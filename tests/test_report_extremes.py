@@ -13,6 +13,7 @@ from perfgate.model import Report
 from perfgate.report.comment import COMMENT_LIMIT_CHARS, CommentContext, render_comment
 from perfgate.report.document import decode_report, encode_report
 from perfgate.report.junit import render_junit
+from perfgate.report.page import render_html
 from perfgate.report.terminal import render_terminal
 from tests import report_cases
 
@@ -65,4 +66,5 @@ def test_no_number_that_a_report_may_hold_stops_a_renderer(document: bytes) -> N
     assert "perfgate" in comment.splitlines()[1]
     assert render_terminal(report, width=80, color=False)
     assert render_junit(report)
+    assert render_html(report)
     assert len(annotation_lines(report, folder=PurePosixPath())) <= 30

@@ -80,6 +80,7 @@ def _print_schema(context: click.Context, _option: click.Parameter, is_wanted: o
     help="Print the JSON Schema of reports and exit.",
 )
 @click.option("--markdown", metavar="FILE", help="Write Markdown.")
+@click.option("--html", metavar="FILE", help="Write a page with charts that stands alone.")
 @click.option("--junit", metavar="FILE", help="Write JUnit XML.")
 @click.option("--json", "json_target", metavar="FILE", help="Write the report again, normalised.")
 @verbose_option
@@ -91,16 +92,18 @@ def report(shared: Shared, /, source: Path, **options: Any) -> int:
     """
     from perfgate.report.junit import render_junit
     from perfgate.report.markdown import render_markdown
+    from perfgate.report.page import render_html
 
     found = read_report(source)
     renderers: dict[str, Callable[[Report], bytes]] = {
         "markdown": lambda shown: render_markdown(shown).encode(),
+        "html": render_html,
         "junit": render_junit,
         "json_target": encoded,
     }
     targets = {name: options[name] for name in renderers if options[name]}
     if list(targets.values()).count("-") > 1:
-        raise UsageError('only one of --markdown, --junit and --json can be "-"')
+        raise UsageError('only one of --markdown, --html, --junit and --json can be "-"')
     written = {target: renderers[name](found) for name, target in targets.items()}
     for target, data in written.items():
         write(target, data)

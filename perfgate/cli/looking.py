@@ -2,11 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfgate.cli.options import Shared, everywhere, progress_on, shared_options
+from perfgate.cli.options import Shared, everywhere, progress_on, shared_options, verbose_option
 from perfgate.cli.printing import print_text, say, write
 
 if TYPE_CHECKING:
@@ -25,34 +25,35 @@ _branch_option = click.option(
     "--check", "is_check", is_flag=True, help="Exit with 1 on a slowdown that no gate has shown."
 )
 @click.option("--json", "target", metavar="FILE", help='Write it as JSON, "-": standard output.')
-@click.option("-v", "--verbose", is_flag=True, help="List everything, not just the latest.")
+@click.option("--html", "site", metavar="DIR", help="Write it as a static site into a folder.")
+@verbose_option
 @shared_options
 @click.pass_context
-def history(
-    context: click.Context,
-    shared: Shared,
-    *,
-    branch: str,
-    is_check: bool,
-    target: str | None,
-    verbose: bool,
-) -> int:
+def history(context: click.Context, shared: Shared, /, **options: Any) -> int:
     """Show how benchmarks changed over time, from git and the branch that collects runs.
 
     With --check: 0 no slowdown that nobody has seen, 1 there is one, 3 too few runs to tell.
     """
     if context.invoked_subcommand is not None:
         return 0
+    target, site, is_check = options["target"], options["site"], options["is_check"]
+    past = _read(shared, options["branch"])
+    _write(past, target, site)
+    if target != "-" and (site is None or is_check):
+        _print(past, shared, is_check=is_check, verbose=options["verbose"])
+    return _status(past) if is_check else 0
+
+
+def _write(past: "Past", target: str | None, site: str | None) -> None:
     import msgspec
 
-    past = _read(shared, branch)
+    from perfgate.commands.history_site import write_site
+
     if target is not None:
         write(target, msgspec.json.encode(past.history) + b"\n")
-    if target != "-":
-        _print(past, shared, is_check=is_check, verbose=verbose)
-    if is_check:
-        return _status(past)
-    return 0
+    if site is not None:
+        count = write_site(past, Path(site))
+        say(f"perfgate: {site}: {count} files")
 
 
 def _read(shared: Shared, branch: str) -> "Past":

@@ -29,7 +29,14 @@ from perfgate.units import (
     format_seconds,
 )
 
-__all__ = ["explain", "interval", "name_commit", "name_cpu"]
+__all__ = [
+    "count_samples",
+    "explain",
+    "interval",
+    "name_commit",
+    "name_cpu",
+    "name_reference",
+]
 
 _LIMIT_EXCEEDED: Final = ("A limit was exceeded.",)
 _MEMORY_UNCLEAR: Final = (
@@ -203,10 +210,11 @@ _REFERENCES: Final = {
 
 
 def _against(judgement: Judgement) -> Sentence:
-    return _reference(judgement.comparisons[0]) if judgement.comparisons else ("its reference",)
+    return name_reference(judgement.comparisons[0]) if judgement.comparisons else ("its reference",)
 
 
-def _reference(comparison: Comparison) -> Sentence:
+def name_reference(comparison: Comparison) -> Sentence:
+    """Name what was compared with, by its commit where it has one."""
     commit = name_commit(comparison.commit)
     name = _REFERENCES[comparison.reference]
     return (f"{name} ", *commit) if commit else (name,)
@@ -214,7 +222,7 @@ def _reference(comparison: Comparison) -> Sentence:
 
 def _others(judgement: Judgement) -> list[Sentence]:
     return [
-        (f"{format_ratio(other.log_ratio)} against ", *_reference(other), ".")
+        (f"{format_ratio(other.log_ratio)} against ", *name_reference(other), ".")
         for other in judgement.comparisons[1:]
     ]
 
@@ -256,7 +264,7 @@ def _no_reference(judgement: Judgement) -> Sentence:
     paired = [one for one in judgement.comparisons if one.commit]
     if paired:
         effect = format_ratio(paired[0].log_ratio)
-        return (f"{effect} against ", *_reference(paired[0]), _UNCONFIRMED)
+        return (f"{effect} against ", *name_reference(paired[0]), _UNCONFIRMED)
     baseline = judgement.baseline
     if baseline is None:
         return ("There was nothing to compare it with: no code and no baseline.",)
@@ -265,12 +273,14 @@ def _no_reference(judgement: Judgement) -> Sentence:
 
 
 def _pairs(judgement: Judgement) -> str:
-    if not judgement.comparisons:
-        return "0 pairs"
-    deciding = judgement.comparisons[0]
-    paired = deciding.reference in {ReferenceKind.MERGE_BASE, ReferenceKind.APPROVED}
+    return count_samples(judgement.comparisons[0]) if judgement.comparisons else "0 pairs"
+
+
+def count_samples(comparison: Comparison) -> str:
+    """Count what a comparison rests on: 7 pairs, 1 process."""
+    paired = comparison.reference in {ReferenceKind.MERGE_BASE, ReferenceKind.APPROVED}
     one, many = ("pair", "pairs") if paired else ("process", "processes")
-    return f"{deciding.samples} {one if deciding.samples == 1 else many}"
+    return f"{comparison.samples} {one if comparison.samples == 1 else many}"
 
 
 def _findable(judgement: Judgement) -> Sentence:

@@ -8,24 +8,27 @@ import enum
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Final
 
 from perfgate.model import (
     Benchmark,
+    Evidence,
     Judgement,
     Reason,
     Report,
     Verdict,
 )
 from perfgate.report.advice import Command, advise
+from perfgate.report.details import Details, Facts, describe, describe_run
 from perfgate.report.footnotes import (
     approved_code,
     findable,
     footnote,
-    name_count,
     revision,
     where,
 )
+from perfgate.report.headline import headline
 from perfgate.report.sentences import explain, interval, name_commit
 from perfgate.report.text import Quoted, Sentence, join, shorten
 from perfgate.units import format_duration, format_ratio, format_seconds
@@ -34,6 +37,10 @@ __all__ = ["Level", "ReportView", "Row", "Section", "Tone", "build_view"]
 
 _LINES_LIMIT: Final = 20
 """Footnotes or waivers that are listed before the rest is only counted."""
+
+
+_MANY: Final = 200
+"""Benchmarks of a run from which each is drawn with fewer processes, so that a page stays small."""
 
 
 class Tone(enum.Enum):
@@ -75,6 +82,8 @@ class Row:
     command: Command | None
     path: str
     line: int | None
+    details: Details | None = None
+    """Only where they were asked for."""
 
     @property
     def why(self) -> Sentence:
@@ -115,6 +124,8 @@ class ReportView:
     waivers: tuple[Sentence, ...]
     notes: tuple[Sentence, ...]
     environment: Sentence
+    machines: tuple[Facts, ...] = ()
+    """Everything that is known of where it was measured; only with details."""
 
 
 _WORDS: Final[Mapping[Verdict, tuple[str, str, Tone]]] = {
@@ -144,24 +155,14 @@ _SECTIONS: Final[Mapping[Verdict, str]] = {
     Verdict.PASSED: "Passed",
 }
 
-_HEADLINES: Final[Mapping[Verdict, tuple[str, str]]] = {
-    Verdict.REGRESSED: ("regressed", "regressed"),
-    Verdict.LIMIT_EXCEEDED: ("exceeded a limit", "exceeded a limit"),
-    Verdict.ERRORED: ("failed to run", "failed to run"),
-    Verdict.MISSING: ("is missing", "are missing"),
-    Verdict.DRIFTED: ("drifted", "drifted"),
-    Verdict.UNDECIDED: ("is undecided", "are undecided"),
-    Verdict.IMPROVED: ("improved", "improved"),
-    Verdict.ACCEPTED: ("was accepted", "were accepted"),
-    Verdict.NEW: ("has no baseline", "have no baseline"),
-    Verdict.PASSED: ("passed", "passed"),
-}
 
-
-def build_view(report: Report, *, longest_folded: int | None = None) -> ReportView:
+def build_view(
+    report: Report, *, longest_folded: int | None = None, has_details: bool = False
+) -> ReportView:
     """Turn a report into what people read, worst first.
 
-    ``longest_folded`` is the number of rows up to which a folded section is worth building.
+    ``longest_folded`` is the number of rows up to which a folded section is worth building;
+    ``has_details`` says whether every row brings its numbers and charts along.
     """
     counted = Counter(judgement.verdict for judgement in report.judgements)
     symbol, icon, tone = _OUTCOMES.get(report.exit_status, _OUTCOMES[1])
@@ -169,15 +170,16 @@ def build_view(report: Report, *, longest_folded: int | None = None) -> ReportVi
         symbol=symbol,
         icon=icon,
         tone=tone,
-        headline=_headline(report, counted),
+        headline=headline(report, counted),
         counts=", ".join(f"{counted[v]} {_WORDS[v][1]}" for v in _WORDS if counted[v]),
         commits=_commits(report),
-        sections=_sections(report, longest_folded),
+        sections=_sections(report, longest_folded, has_details=has_details),
         waivers=_capped([_waiver(j) for j in report.judgements if _is_waived(j)], "waivers"),
         notes=_capped(
             [*(footnote(note) for note in report.notes), *findable(report.judgements)], "footnotes"
         ),
         environment=_environment(report),
+        machines=describe_run(report) if has_details else (),
     )
 
 
@@ -188,53 +190,6 @@ _OUTCOMES: Final = {
     1: ("✗", "❌", Tone.BAD),
     3: ("?", "❔", Tone.DOUBT),
 }
-
-
-def _headline(report: Report, counted: Counter[Verdict]) -> Sentence:
-    name: Sentence = ("perfgate",)
-    if report.title.strip():
-        name = ("perfgate ", Quoted(shorten(report.title, 80)))
-    return (*name, f": {_outcome(report, counted)}")
-
-
-def _outcome(report: Report, counted: Counter[Verdict]) -> str:
-    total = sum(counted.values())
-    if not total:
-        return "no benchmark was measured"
-    if report.exit_status == 0:
-        return _passed(counted, total)
-    if report.exit_status == 3:  # noqa: PLR2004 - the exit status for "could not decide"
-        return _undecided(counted, total)
-    return _failed([v for v in _WORDS if counted[v] and v in report.fails_on], counted, total)
-
-
-def _passed(counted: Counter[Verdict], total: int) -> str:
-    none = f"none of {total} benchmarks regressed" if total > 1 else "the benchmark passed"
-    doubts = [v for v in (Verdict.DRIFTED, Verdict.UNDECIDED) if counted[v]]
-    return ", ".join([none, *(_phrase(v, counted[v]) for v in doubts)])
-
-
-def _failed(failing: Sequence[Verdict], counted: Counter[Verdict], total: int) -> str:
-    if not failing:
-        return f"failed ({name_count(total)})"
-    first, *others = failing
-    return ", ".join(
-        [_phrase(first, counted[first], total), *(_phrase(v, counted[v]) for v in others)]
-    )
-
-
-def _undecided(counted: Counter[Verdict], total: int) -> str:
-    undecided = counted[Verdict.UNDECIDED]
-    if undecided:
-        return f"could not decide {undecided} of {name_count(total)}"
-    if counted[Verdict.NEW] == total:
-        return f"nothing to compare with, {_phrase(Verdict.NEW, total, total)}"
-    return f"could not decide ({name_count(total)})"
-
-
-def _phrase(verdict: Verdict, count: int, total: int | None = None) -> str:
-    of = "" if total is None else f" of {name_count(total)}"
-    return f"{count}{of} {_HEADLINES[verdict][count != 1]}"
 
 
 def _commits(report: Report) -> Sentence:
@@ -257,8 +212,11 @@ def _environment(report: Report) -> Sentence:
 # --- rows --------------------------------------------------------------------------------------
 
 
-def _sections(report: Report, longest_folded: int | None) -> tuple[Section, ...]:
+def _sections(
+    report: Report, longest_folded: int | None, *, has_details: bool
+) -> tuple[Section, ...]:
     measured = {(b.suite, b.id): b for b in report.results.benchmarks}
+    evidence = {(e.suite, e.benchmark): e for e in report.evidence} if has_details else {}
     groups: dict[Verdict, list[Judgement]] = {verdict: [] for verdict in _SECTIONS}
     for judgement in report.judgements:
         groups[judgement.verdict].append(judgement)
@@ -273,11 +231,32 @@ def _sections(report: Report, longest_folded: int | None) -> tuple[Section, ...]
             chosen = []
         chosen.sort(key=_rank)
         rows = tuple(_row(j, measured.get((j.suite, j.benchmark)), report) for j in chosen)
+        if has_details:
+            known = [(measured.get(key), evidence.get(key)) for key in map(_key, chosen)]
+            is_brief = len(report.judgements) > _MANY
+            rows = tuple(map(_detailed, rows, chosen, known, repeat(is_brief)))
         section = Section(
             heading=heading, verdict=verdict, is_folded=folded, rows=rows, count=count
         )
         sections.append(section)
     return tuple(sections)
+
+
+def _key(judgement: Judgement) -> tuple[str, str]:
+    return judgement.suite, judgement.benchmark
+
+
+def _detailed(
+    row: Row,
+    judgement: Judgement,
+    known: tuple[Benchmark | None, Evidence | None],
+    is_brief: bool,  # noqa: FBT001 - mapped over
+) -> Row:
+    after_s = _shown_times(judgement)[1]
+    details = describe(
+        judgement, *known, effect=_effect(judgement), after_s=after_s, is_brief=is_brief
+    )
+    return dataclasses.replace(row, details=details)
 
 
 def _rank(judgement: Judgement) -> tuple[float, str]:
@@ -342,11 +321,14 @@ def _edit_times(judgement: Judgement) -> tuple[float | None, float | None]:
     return old, new
 
 
-def _times(judgement: Judgement) -> str:
+def _shown_times(judgement: Judgement) -> tuple[float | None, float | None]:
     if judgement.verdict is Verdict.ACCEPTED:
-        before, after = _edit_times(judgement)
-    else:
-        before, after = _measured_times(judgement)
+        return _edit_times(judgement)
+    return _measured_times(judgement)
+
+
+def _times(judgement: Judgement) -> str:
+    before, after = _shown_times(judgement)
     if before is None and after is None:
         return ""
     return " → ".join("none" if s is None else format_seconds(s) for s in (before, after))

@@ -4,13 +4,16 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from perfgate.report.markup import cell, markdown
 from perfgate.report.text import Quoted, visible
 from perfgate.testing.measurement import Measurement
 from perfgate.testing.verdict import Check, LoadVerdict
 from perfgate.units import format_bytes, format_percent, format_seconds
+
+if TYPE_CHECKING:
+    from perfgate.report.load_page import LoadShown
 
 __all__ = ["LoadReport", "Reported"]
 
@@ -82,6 +85,12 @@ class LoadReport:
             allow_nan=False,
         )
 
+    def as_html(self, title: str = "load") -> bytes:
+        """Return a page that stands alone: percentiles, histogram and errors of each entry."""
+        from perfgate.report.load_page import render_load_page
+
+        return render_load_page(title, [_shown(entry) for entry in self.entries])
+
     def _reasons(self) -> Sequence[tuple[str, str]]:
         return [
             (_title(entry), visible(entry.check.reason))
@@ -112,6 +121,39 @@ def _row(entry: Reported) -> tuple[str, ...]:
 
 def _signed(growth: int) -> str:
     return f"{'-' if growth < 0 else '+'}{format_bytes(abs(growth))}"
+
+
+def _shown(entry: Reported) -> "LoadShown":
+    from perfgate.report.load_charts import bins_of, quantiles_of
+    from perfgate.report.load_page import LoadShown
+
+    load = entry.measurement.load
+    times_s = load.times.all_s()
+    check = entry.check
+    growth = entry.measurement.memory_growth_bytes
+    facts = {
+        "Operations": f"{load.ok:,} succeeded, {load.failed:,} failed",
+        "Mean": "" if load.times.mean_s is None else format_seconds(load.times.mean_s),
+        "Under way": f"{load.concurrency:.3g} on average",
+        "Memory": "" if growth is None else _signed(growth),
+    }
+    return LoadShown(
+        name=f"{entry.service}: {entry.measurement.name}",
+        outcome=check.verdict.value,
+        reasons=(*check.failures, *check.doubts),
+        limits=entry.limits,
+        p95_s=load.times.supported_s(95),
+        success_rate=load.success_rate,
+        ops_per_s=load.ops_per_s,
+        facts=tuple((name, (text,)) for name, text in facts.items() if text),
+        quantiles=quantiles_of(times_s),
+        histogram=bins_of(times_s),
+        errors=tuple(
+            (f"{outcome.value}: {detail}" if detail else outcome.value, count)
+            for outcome, group in load.failures.items()
+            for detail, count in (group.details or {"": group.count}).items()
+        ),
+    )
 
 
 def _entry(entry: Reported) -> dict[str, Any]:

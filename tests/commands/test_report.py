@@ -25,11 +25,12 @@ def test_the_table_is_that_of_the_command_that_judged(report: Path) -> None:
 
 def test_every_format_goes_to_a_file_or_standard_output(report: Path) -> None:
     folder = report.parent
-    options = ("--markdown", "r.md", "--junit", "r.xml", "--json", "r.json")
+    options = ("--markdown", "r.md", "--junit", "r.xml", "--html", "r.html", "--json", "r.json")
     done = perfgate(folder, "report", report, *options)
     assert (done.status, done.out, done.err) == (0, "", "")
     assert (folder / "r.md").read_text().startswith("<!-- perfgate -->")
     assert (folder / "r.xml").read_text().count("<failure") == 1
+    assert (folder / "r.html").read_text().count('id="benchmark:') == 2
     assert (folder / "r.json").read_bytes() == report.read_bytes()
     for option, name in zip(options[::2], options[1::2], strict=True):
         shown = perfgate(folder, "report", report, option, "-")

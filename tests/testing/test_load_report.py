@@ -100,3 +100,10 @@ def test_each_service_is_measured_alone_at_once_and_at_a_rate() -> None:
         assert not math.isnan(entry.measurement.avg_response_time_ms)
         # Whether it was as fast as wanted is for the measurement to say, not for this test.
         assert "error" not in entry.check.reason
+
+
+def test_the_page_holds_every_entry_with_its_verdict() -> None:
+    page = REPORT.as_html("shop").decode()
+    assert page.count('id="benchmark:') == 4
+    assert "<bdi>shop: pay|&lt;b&gt;@all&lt;/b&gt;</bdi>" in page
+    assert "success_rate &gt; 95%: was 0.9" in page
