@@ -99,7 +99,7 @@ def _demand(demand: Demand) -> str:
             text = f"open load of {demand.users or 0:.4g} users"
     else:
         users = _UNKNOWN if demand.users is None else f"{demand.users:.4g}"
-        text = f"closed load of {users} at once"
+        text = f"closed load of {users} users"
     return f"{text} in {len(demand.stages)} stages" if demand.stages else text
 
 
