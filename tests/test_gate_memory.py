@@ -159,6 +159,13 @@ def test_an_approved_line_takes_its_memory_with_it() -> None:
     assert judgement.verdict is Verdict.ACCEPTED
 
 
+def test_what_could_not_be_confirmed_stays_undecided() -> None:
+    given_ = evidence(beside(STEADY), is_out_of_budget=True)
+    (judgement,) = judge([given_], results(needing(*(99.0,) * 4)), SETTINGS)
+    assert (judgement.verdict, judgement.reason) == (Verdict.UNDECIDED, Reason.OUT_OF_BUDGET)
+    assert [one.outcome for one in judgement.memory] == [MemoryOutcome.MORE]
+
+
 def test_a_slowdown_that_needs_more_memory_too_says_both() -> None:
     slow = msgspec.structs.replace(pairs(BASE, 20.0, 20.0), reference_memory={BLOCKS: STEADY})
     judgement = decided([slow], needing(*(30.0,) * 4))

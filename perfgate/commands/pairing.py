@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from perfgate.config import Config
-from perfgate.gate import is_left, is_left_faster, memory_of
+from perfgate.gate import is_left, is_left_faster, is_left_larger, memory_of
 from perfgate.measure.lockstep import GroupOutcome, GroupPlan, Side, measure_groups
 from perfgate.measure.process import Progress, place_outcomes
 from perfgate.measure.worker import CollectedBenchmark
@@ -142,8 +142,9 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
     """Explore every benchmark, then confirm with fresh pairs what is left.
 
     The number of confirming pairs follows from how many benchmarks are left, before any of them
-    is measured. Those that look slowest come first, and those that look faster come last and with
-    a number of their own, so that the budget ends among what matters least.
+    is measured. Those that look slowest come first, then those that look larger, and those that
+    look faster come last and with a number of their own, so that the budget ends among what
+    matters least.
 
     Raises:
         MeasurementError: the candidate's processes could not start.
@@ -155,6 +156,7 @@ def measure_pairs(job: PairJob, config: Config, progress: Progress) -> Pairing:
     _measure(job, names, pairing, progress, pairs=EXPLORE_PAIRS, stage=_Stage.EXPLORING)
     pairing.out_of_budget |= {name for name in names if _is_short(pairing, name, job)}
     slower = _left_slower(names, job, pairing, config)
+    slower += [name for name in _left_larger(names, job, pairing, config) if name not in slower]
     faster = [name for name in _left_faster(names, job, pairing, config) if name not in slower]
     if slower:
         pairs = config.pairs or pairs_needed(len(slower), config.false_alarms)
@@ -211,6 +213,21 @@ def _left_slower(names: Sequence[str], job: PairJob, pairing: Pairing, config: C
         if medians:
             worst[name] = max(medians)
     return sorted(worst, key=lambda name: -worst[name])
+
+
+def _left_larger(
+    names: Sequence[str], job: PairJob, pairing: Pairing, config: Config
+) -> Iterator[str]:
+    """Yield the benchmarks that look as if they needed more memory than any reference."""
+    for name in names:
+        threshold = config.rule_for(name, job.suites[name]).memory_threshold
+        if threshold is None or name in pairing.failures:
+            continue
+        sides = pairing.explored(name, job.references[name].sides)
+        before = [pairing.references[name, side] for side, _ in sides]
+        after = pairing.runs.get(name, ())
+        if any(is_left_larger(runs, after, threshold) for runs in before):
+            yield name
 
 
 def _left_faster(

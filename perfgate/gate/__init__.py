@@ -3,7 +3,7 @@
 from perfgate.gate.comparisons import EXPLORE_CUT, is_left, is_left_faster, typical_scale
 from perfgate.gate.judge import judge
 from perfgate.gate.limits import metric_of, typical_metric
-from perfgate.gate.memory import allowed_growth, memory_of
+from perfgate.gate.memory import allowed_growth, is_left_larger, memory_of
 from perfgate.gate.run import exit_status, fails_on, shift_note
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "fails_on",
     "is_left",
     "is_left_faster",
+    "is_left_larger",
     "judge",
     "memory_of",
     "metric_of",

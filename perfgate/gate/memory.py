@@ -5,7 +5,9 @@ no test is needed where nothing varies. Where something does (threads, caches, t
 the processes of a side show by how much. More memory is then only what lies clear of that: every
 process of the candidate above every process of the reference, by more than either side's processes
 differ among themselves. With four processes on each side, values of one distribution are separated
-at all in 1 of 70 draws (Wilcoxon, 1945), and by such a gap far more seldom.
+at all in 1 of 70 draws (Wilcoxon, 1945), and by such a gap far more seldom; in two modes, where a
+side may lie in one of them by chance, in 1 of 256. So what exploring left is confirmed with fresh
+pairs, as a slowdown is, and all of them together must be separated.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -28,7 +30,7 @@ from perfgate.model import (
     Verdict,
 )
 
-__all__ = ["allowed_growth", "memory_of", "with_memory"]
+__all__ = ["allowed_growth", "is_left_larger", "memory_of", "with_memory"]
 
 _FLOORS: Final[Mapping[str, float]] = {"blocks_per_op": 0.5, "memory_growth": 2e6}
 """Growth that never matters: half a block, two of the arenas that Python takes at once."""
@@ -54,6 +56,16 @@ def memory_of(runs: Sequence[ProcessRun]) -> dict[str, tuple[float, ...]]:
     return {name: values for name, values in found.items() if values}
 
 
+def is_left_larger(
+    before: Sequence[ProcessRun], after: Sequence[ProcessRun], threshold: float
+) -> bool:
+    """Say whether exploring left a benchmark to be confirmed as needing more memory."""
+    old, new = memory_of(before), memory_of(after)
+    return any(
+        _outcome(name, old[name], new[name], threshold) in _BY_OUTCOME for name in old.keys() & new
+    )
+
+
 def allowed_growth(metric: str, before: float, threshold: float) -> float:
     """Return how much more than before passes, in the unit of the metric."""
     return max(_FLOORS[metric], threshold * before)
@@ -72,7 +84,7 @@ def with_memory(
         return judgement
     changes = tuple(_changes(case, threshold))
     judgement = msgspec.structs.replace(judgement, memory=changes, memory_threshold=threshold)
-    if judgement.verdict in failing or judgement.verdict is Verdict.ACCEPTED:
+    if judgement.verdict in failing or judgement.reason in _LEFT_ALONE:
         return judgement
     verdict = _verdict(changes, is_default_branch=is_default_branch)
     if verdict is None or (verdict is Verdict.UNDECIDED and judgement.verdict is verdict):
@@ -96,6 +108,8 @@ def _verdict(changes: Sequence[MemoryChange], *, is_default_branch: bool) -> Ver
     return next((verdict for verdict in order if verdict in verdicts), None)
 
 
+_LEFT_ALONE: Final = frozenset({Reason.BASELINE_EDITED, Reason.OUT_OF_BUDGET})
+"""What this change itself approves, and what could not be confirmed."""
 _BY_OUTCOME: Final[Mapping[MemoryOutcome, Verdict]] = {
     MemoryOutcome.MORE: Verdict.REGRESSED,
     MemoryOutcome.UNCLEAR: Verdict.UNDECIDED,

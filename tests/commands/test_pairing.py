@@ -2,6 +2,7 @@ import math
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from perfgate.commands.pairing import EXPLORE_PAIRS, Pairing, PairJob, References, measure_pairs
@@ -99,3 +100,18 @@ def test_without_any_time_everything_is_out_of_budget(tmp_path: Path) -> None:
     pairing = measure_pairs(_job(tmp_path, allowed_s=0), config(), Progress())
     assert pairing.out_of_budget == set(NAMES)
     assert pairing.explore == {}
+
+
+def test_what_keeps_more_is_confirmed_by_fresh_pairs(tmp_path: Path) -> None:
+    job = replace(_job(tmp_path, allowed_s=300), measures_memory=True)
+    shop = job.candidate.root / "shop.py"
+    shop.write_text("KEPT = []\n" + shop.read_text().replace("return", "KEPT.append([]); return"))
+    settings = config(pairs=8, threshold=9.0, memory_threshold=0.1)  # time is never suspect
+    pairing = measure_pairs(job, settings, Progress())
+    assert _confirmed(pairing) == dict.fromkeys(NAMES, 8)
+    for name in NAMES:
+        (samples,) = pairing.samples(name, job)
+        kept = samples.reference_memory["blocks_per_op"]
+        assert len(kept) == EXPLORE_PAIRS + 8
+        more = [run.metrics["blocks_per_op"] for run in pairing.runs[name]]
+        assert min(more) > max(kept)
