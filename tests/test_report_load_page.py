@@ -19,7 +19,7 @@ from perfgate.report.load_charts import (
     draw_timeline,
     quantiles_of,
 )
-from perfgate.report.load_page import render_load_page
+from perfgate.report.load_page import LoadShown, render_load_page
 from tests.load_cases import loads
 
 TIMES = st.lists(st.floats(1e-9, 1e5), max_size=300).map(sorted)
@@ -66,6 +66,19 @@ def test_the_most_frequent_error_comes_first_and_many_kinds_are_counted() -> Non
     assert chart.lanes[0].cells == ("kind 30", "30")
     assert len(chart.lanes) == 20
     assert "10 more kinds are not drawn" in chart.summary
+
+
+def test_failures_are_counted_in_whole_numbers() -> None:
+    chart = draw_errors([("timeout", 2)])
+    assert chart is not None
+    assert chart.axis.ticks == ((0.0, "0"), (1.0, "1"), (2.0, "2"))
+
+
+def test_a_part_that_nothing_was_asked_of_does_not_count_in_the_verdict() -> None:
+    part = LoadShown(name="GET /a", outcome="measured")
+    page = render_load_page("checkout", [part, *loads()[:1]]).decode()
+    assert "checkout</bdi>: passed" in page
+    assert page.index("create customer") < page.index("GET /a")
 
 
 def test_the_page_says_the_worst_outcome_first() -> None:

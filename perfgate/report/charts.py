@@ -238,6 +238,9 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def plain_axis(low: float, high: float, title: str, name: Callable[[float], str]) -> Axis:
-    """Return an even scale of numbers that ``name`` writes."""
-    return Axis(title=title, low=low, high=high, ticks=_named(_even_ticks(low, high), name))
+def plain_axis(
+    low: float, high: float, title: str, name: Callable[[float], str], *, finest: float = 0.0
+) -> Axis:
+    """Return an even scale of numbers that ``name`` writes, in steps of ``finest`` or more."""
+    ticks = _named(_even_ticks(low, high, finest=finest), name)
+    return Axis(title=title, low=low, high=high, ticks=ticks)

@@ -152,7 +152,7 @@ def draw_histogram(bins: Sequence[Bin]) -> Plot | None:
         f"{format_seconds(tallest.high_s)}, with {tallest.count:,} of {total:,} operations.",
         key="A bar for each range of times; its height is the number of operations.",
         x=seconds_axis([least, known[-1].high_s], "Time"),
-        y=plain_axis(0.0, float(tallest.count), "Operations", _whole),
+        y=plain_axis(0.0, float(tallest.count), "Operations", _whole, finest=1.0),
         bars=tuple(
             (rounded(max(least, one.low_s)), rounded(one.high_s), float(one.count)) for one in known
         ),
@@ -165,7 +165,7 @@ def draw_histogram(bins: Sequence[Bin]) -> Plot | None:
 
 
 def _whole(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) else f"{value:.3g}"
+    return f"{value:,.0f}"
 
 
 def draw_timeline(instants: Sequence[Instant]) -> Plot | None:
@@ -226,7 +226,7 @@ def draw_errors(counts: Sequence[tuple[str, int]]) -> Chart | None:
         summary=f"{total:,} failed; the most frequent is {names[0][0]}, {names[0][1]:,} times"
         f"{more}.",
         key="A bar for each kind; its length is how often it happened.",
-        axis=plain_axis(0.0, float(names[0][1]), "Failures", _whole),
+        axis=plain_axis(0.0, float(names[0][1]), "Failures", _whole, finest=1.0),
         lanes=tuple(
             Lane(label=f"{name}: {count:,}", box=(0.0, float(count)), cells=(name, f"{count:,}"))
             for name, count in names[:_ERRORS_SHOWN]

@@ -24,8 +24,9 @@ _OUTCOMES: Final = {
     "passed": ("✓", "good"),
     "failed": ("✗", "bad"),
     "inconclusive": ("?", "doubt"),
+    "measured": ("·", "neutral"),
 }
-"""How each outcome of a load is shown; the worst of a page's are in reverse order of harm."""
+"""How each outcome of a load is shown."""
 _NAME_LIMIT: Final = 2_000
 
 
@@ -35,7 +36,7 @@ class LoadShown:
 
     name: str
     outcome: str
-    """passed, failed or inconclusive."""
+    """passed, failed or inconclusive; measured for a part that nothing was asked of."""
     reasons: tuple[str, ...] = ()
     """Why it did not pass."""
     limits: tuple[str, ...] = ()
@@ -57,7 +58,9 @@ def render_load_page(
 
     ``opening`` are sentences that stand below the verdict: the demand, the machine.
     """
-    rank = {name: place for place, name in enumerate(("failed", "inconclusive", "passed"))}
+    rank = {
+        name: place for place, name in enumerate(("failed", "inconclusive", "passed", "measured"))
+    }
     ordered = sorted(loads, key=lambda one: rank[one.outcome])
     worst = ordered[0].outcome if ordered else "inconclusive"
     symbol, tone = _OUTCOMES[worst]
@@ -87,13 +90,13 @@ def render_load_page(
 
 
 def _headline(loads: Sequence[LoadShown], worst: str) -> str:
-    count = sum(one.outcome == worst for one in loads)
+    judged = [one.outcome for one in loads if one.outcome != "measured"]
     if not loads:
         return "nothing was measured"
-    if worst == "passed":
-        return "passed"
+    if worst in {"passed", "measured"}:
+        return worst
     verb = "failed" if worst == "failed" else "cannot be told"
-    return f"{count} of {len(loads)} {verb}" if len(loads) > 1 else verb
+    return f"{judged.count(worst)} of {len(judged)} {verb}" if len(judged) > 1 else verb
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
