@@ -30,6 +30,7 @@ COMMANDS = (
     "comment",
     "compare",
     "init",
+    "load",
     "merge",
     "record",
     "report",
