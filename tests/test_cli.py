@@ -31,6 +31,7 @@ COMMANDS = (
     "compare",
     "history",
     "init",
+    "load",
     "merge",
     "record",
     "report",
