@@ -180,6 +180,8 @@ def test_a_slowdown_that_needs_more_memory_too_says_both() -> None:
         pytest.param({BLOCKS: 20.0}, STEADY, Verdict.PASSED, id="as approved"),
         pytest.param({BLOCKS: 20.0}, (30.0,) * 4, Verdict.REGRESSED, id="more"),
         pytest.param({}, (30.0,) * 4, Verdict.PASSED, id="a line from before memory was judged"),
+        pytest.param({BLOCKS: 20.0}, (33, 31, 34, 31), Verdict.REGRESSED, id="clear of both"),
+        pytest.param({BLOCKS: 20.0}, (30, 27, 31, 27), Verdict.UNDECIDED, id="it may vary too"),
         pytest.param({BLOCKS: 20.0}, (30.0,), Verdict.UNDECIDED, id="one process"),
     ],
 )

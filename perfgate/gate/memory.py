@@ -167,7 +167,9 @@ def _outcome(
     is_over = growth > allowed_growth(metric, usual, threshold)
     if gap <= 0:
         return MemoryOutcome.WITHIN
-    if gap <= spread or len(after) == 1:
+    # A committed number has a spread too, which nobody knows: it is taken to be the candidate's.
+    sides = 1 if len(before) > 1 else 2
+    if gap <= sides * spread or len(after) == 1:
         return MemoryOutcome.UNCLEAR if is_over else MemoryOutcome.WITHIN
     if is_over:
         return MemoryOutcome.MORE
