@@ -17,6 +17,7 @@ __all__ = [
     "BaselineEdit",
     "Benchmark",
     "Comparison",
+    "Counts",
     "Environment",
     "Evidence",
     "Failure",
@@ -162,6 +163,24 @@ class ProcessRun(_Value, frozen=True, kw_only=True):
         _check_metrics(self.metrics)
 
 
+class Counts(_Value, frozen=True, kw_only=True):
+    """How many instructions one call of a benchmark takes, or why that is left to time."""
+
+    instructions: float | None
+    """In user space: the median over the hash seeds; None: left to time."""
+    spread: float | None = None
+    """Between the hash seeds: (most - fewest) / median; None with a single one."""
+    build: str
+    """The interpreter and the C library: counts of another build are not compared."""
+    why: str = ""
+    """Why it has no count (never trusted as markup)."""
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "instructions", "spread")
+        if self.instructions is not None and self.instructions < 0:
+            raise ValueError("instructions must not be negative")
+
+
 class Benchmark(_Value, frozen=True, kw_only=True):
     """One benchmark with all of its process runs; no runs exactly when it has a failure."""
 
@@ -170,6 +189,8 @@ class Benchmark(_Value, frozen=True, kw_only=True):
     suite: str
     runs: tuple[ProcessRun, ...] = ()
     failure: Failure | None = None
+    counts: Counts | None = None
+    """None: nobody asked to count."""
     path: str = ""
     """File from the project root, with forward slashes; empty when unknown."""
     line: int | None = None

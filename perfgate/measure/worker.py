@@ -63,6 +63,10 @@ class WorkerSettings:
     """How long pytest-benchmark may time one benchmark; None: as the suite says."""
     pytest_configuration: Path | None = None
     """Given to pytest's ``-c``; None: as pytest finds it."""
+    launcher: tuple[str, ...] = ()
+    """Command that runs the interpreter; empty: it runs by itself."""
+    callgrind_output: Path | None = None
+    """Where the callgrind that is the launcher writes; None: nothing is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +134,7 @@ class Worker:
                 "root": str(settings.root),
                 "cpu": settings.cpu,
                 "lockstep": settings.is_lockstep,
+                "callgrind_output": settings.callgrind_output and str(settings.callgrind_output),
                 "modules": settings.modules,
                 "arguments": _pytest_arguments(settings),
                 "benchmark_arguments": _benchmark_arguments(settings),
@@ -254,7 +259,7 @@ def _spawn(settings: WorkerSettings, mark: str) -> "subprocess.Popen[bytes]":
         paths.append(environ["PYTHONPATH"])
     environ["PYTHONPATH"] = os.pathsep.join(paths)
     return subprocess.Popen(
-        [str(settings.python), "-P", str(_AGENT)],
+        [*settings.launcher, str(settings.python), "-P", str(_AGENT)],
         cwd=settings.root,
         env=environ,
         stdin=subprocess.PIPE,

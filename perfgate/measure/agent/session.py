@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 from .channel import Channel
+from .counting import CountingStopwatch, InstructionCounter, voluntary_waits
 from .fixture import (
     Target,
     Unfit,
@@ -78,6 +79,8 @@ class Agent:
         self._benchmark_arguments: Sequence[str] = settings["benchmark_arguments"]
         self._module_names: Sequence[str] = settings["modules"]
         self._is_pinned = is_pinned
+        self._callgrind_output: str | None = settings["callgrind_output"]
+        self._counting: CountingStopwatch | None = None
         self._process = os.getpid()
         self._collection_errors: list[tuple[str, str]] = []
         self._failure: tuple[str, str] | None = None
@@ -119,7 +122,12 @@ class Agent:
             self._refuse(
                 "pytest-benchmark is switched off (xdist, --benchmark-disable or --benchmark-skip)"
             )
-        install(self, in_lockstep=self._in_lockstep)
+        if self._callgrind_output is not None:
+            try:
+                self._counting = CountingStopwatch(InstructionCounter(self._callgrind_output))
+            except (OSError, RuntimeError) as error:
+                self._refuse(f"instructions cannot be counted here: {error}")
+        install(self, in_lockstep=self._in_lockstep, timing=self._counting)
 
     def pytest_collectreport(self, report: Any) -> None:
         """Remember a file that could not be collected."""
@@ -189,6 +197,8 @@ class Agent:
         """Run rounds as the parent passes the turn."""
         self._leave_fork()
         self._measure_once()
+        if self._counting is not None:
+            self._counting.start()
         self._send(
             {
                 "event": "ready",
@@ -212,6 +222,9 @@ class Agent:
                     for _ in range(message["rounds"]):
                         target.time_round(iterations)
                     self._send({"event": "warm"})
+                case "count":
+                    durations += self._count(target, message["iterations"], message["rounds"])
+                    iterations = message["iterations"]
                 case "go":
                     turn = [target.time_round(iterations) for _ in range(message["rounds"])]
                     durations += turn
@@ -225,6 +238,20 @@ class Agent:
                     pytest.skip(message["why"])
 
     # --- inner workings
+
+    def _count(self, target: Target, iterations: int, rounds: int) -> list[float]:
+        """Count rounds, and once what counting itself costs; return the rounds' durations."""
+        counting = self._counting
+        assert counting is not None  # noqa: S101 - the parent asks those alone that it told to count
+        waits = voluntary_waits()
+        counted = [counting.count(target.time_round, iterations) for _ in range(rounds)]
+        waits = voluntary_waits() - waits
+        _, cost = counting.count(target.empty().time_round, 1)
+        self._send(
+            {"event": "counted", "waits": waits},
+            [float(instructions - cost) for _, instructions in counted],
+        )
+        return [duration_s for duration_s, _ in counted]
 
     def _run(self, item: Any, following: Any) -> None:
         self._failure = None
