@@ -17,6 +17,8 @@ __all__ = [
     "BaselineEdit",
     "Benchmark",
     "Comparison",
+    "CountChange",
+    "CountOutcome",
     "Counts",
     "Environment",
     "Evidence",
@@ -261,6 +263,8 @@ class Baseline(_Value, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     metrics: dict[str, float] = {}
     """What limits are relative to: medians over the processes, by the name of the metric."""
+    counted_with: str = ""
+    """Build of the interpreter whose ``instructions`` stand among the metrics."""
 
     def __post_init__(self) -> None:
         _check_finite(self, "low_s", "median_s", "spread")
@@ -310,6 +314,9 @@ class Evidence(_Value, frozen=True, kw_only=True):
     other: Benchmark | None = None
     """The same benchmark in the file that is compared with."""
     other_cpu: str = ""
+    base_counts: Counts | None = None
+    """Instructions of the merge base, where the candidate's are more than was approved."""
+    base_commit: str = ""
     is_out_of_budget: bool = False
 
 
@@ -380,6 +387,10 @@ class Reason(enum.Enum):
     """Slower than the approved code, and this change adds to it."""
     DRIFTED_BEFORE = "drifted-before"
     FASTER = "faster"
+    MORE_INSTRUCTIONS = "more-instructions"
+    FEWER_INSTRUCTIONS = "fewer-instructions"
+    SAME_INSTRUCTIONS = "same-instructions"
+    """Time could not tell, and the count is what was approved."""
     LIMIT = "limit"
     LIMIT_UNMEASURED = "limit-unmeasured"
     """A limit names a metric for which there were too few rounds, no number, or none approved."""
@@ -420,6 +431,30 @@ class LimitBreach(_Value, frozen=True, kw_only=True):
         _check_finite(self, "measured")
 
 
+class CountOutcome(enum.Enum):
+    """What a difference in instructions comes to."""
+
+    SAME = "same"
+    """Within the threshold."""
+    MORE = "more"
+    FEWER = "fewer"
+    OTHER_BUILD = "other-build"
+    """Counted with another build of the interpreter: time decides."""
+
+
+class CountChange(_Value, frozen=True, kw_only=True):
+    """Instructions of one call against one reference."""
+
+    reference: ReferenceKind
+    commit: str = ""
+    before: float
+    after: float
+    outcome: CountOutcome
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "before", "after")
+
+
 class Judgement(_Value, frozen=True, kw_only=True):
     """The verdict on one benchmark with every number that it rests on."""
 
@@ -436,6 +471,9 @@ class Judgement(_Value, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     edit: BaselineEdit | None = None
     breaches: tuple[LimitBreach, ...] = ()
+    counts: tuple[CountChange, ...] = ()
+    """Empty where nothing was counted or nothing is there to compare with."""
+    counts_threshold: float | None = None
     message: str = ""
     """Text from the benchmark (an exception), of a waiver, or the other file's CPU; never trusted
     as markup."""
@@ -446,7 +484,7 @@ class Judgement(_Value, frozen=True, kw_only=True):
     line: int | None = None
 
     def __post_init__(self) -> None:
-        _check_finite(self, "threshold", "floor_s", "candidate_s")
+        _check_finite(self, "threshold", "floor_s", "candidate_s", "counts_threshold")
 
 
 class NoteKind(enum.Enum):
@@ -465,6 +503,8 @@ class NoteKind(enum.Enum):
     REFERENCE_ALTERED = "reference-altered"
     """Old code ran, but not with all that it had then: packages, files outside git."""
     NO_REPOSITORY = "no-repository"
+    UNCOUNTED = "uncounted"
+    """Instructions were to be counted and were not, of some benchmarks or of all."""
     BUDGET = "budget"
     UNPINNED = "unpinned"
 

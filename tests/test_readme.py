@@ -15,8 +15,8 @@ from perfgate.units import parse_ratio, parse_seconds
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-TABLES = ("root", "file", "suites", "overrides", "waivers")
-"""Fields of the settings that are no lines of their own in the table."""
+TABLES = ("root", "file", "suites", "overrides", "waivers", "counters", "counts_threshold")
+"""Fields of the settings that are no lines of their own in the table (see also docs/counts.md)."""
 
 
 def _blocks(language: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Final
 from perfgate.baselines.store import BaselineFile, baseline_from
 from perfgate.config import Config, Limit
 from perfgate.errors import UsageError
+from perfgate.gate import is_other_count
 from perfgate.model import Baseline, Benchmark, Results
 
 __all__ = ["ChangeKind", "LineChange", "UpdatePlan", "check_only", "is_beyond_noise", "plan_update"]
@@ -32,6 +33,8 @@ class ChangeKind(enum.Enum):
     OTHER_HARDWARE = "other-hardware"
     """The old number comes from another CPU model."""
     BEYOND_NOISE = "beyond-noise"
+    OTHER_COUNT = "other-count"
+    """It takes more or fewer instructions than approved, or none are approved for this build."""
     BEYOND_LIMIT = "beyond-limit"
     """A limit is relative to a number that is not approved yet, or that it was exceeded by."""
     PRUNED = "pruned"
@@ -163,10 +166,13 @@ def _written_lines(
     for name, benchmark in own.items():
         if not _is_approvable(benchmark, only):
             continue
-        limits = config.rule_for(name, benchmark.suite).limits
+        rule = config.rule_for(name, benchmark.suite)
+        limits = rule.limits
         metrics = {limit.metric for limit in limits if limit.is_relative}
         old, new = lines.get(name), baseline_from(benchmark, cpu, reason, metrics=metrics)
         kind = _kind(old, new, limits, is_named=name in only)
+        if kind is None and old is not None and is_other_count(old, new, rule.counts_threshold):
+            kind = ChangeKind.OTHER_COUNT
         if kind is not None:
             changes.append(LineChange(benchmark=name, kind=kind, old=old, new=new))
     return tuple(changes)

@@ -67,6 +67,12 @@ def check(shared: Shared, /, suites: tuple[str, ...], **options: Any) -> int:
     show_default="the setting, else 5",
     help="Fresh processes per suite.",
 )
+@click.option(
+    "--counters",
+    is_flag=True,
+    show_default="the setting",
+    help="Count the instructions of every call as well, under valgrind's callgrind.",
+)
 @click.option("--shard", metavar="I/N", help="Measure only this share of the benchmarks.")
 @sources_option
 @click.option(
@@ -82,7 +88,7 @@ def run(shared: Shared, /, suites: tuple[str, ...], output: str, **options: Any)
     from perfgate.commands.selection import parse_shard
     from perfgate.readers.perfgate import encode_results
 
-    config = shared.config()
+    config = with_options(shared.config(), None, counters=options["counters"])
     if options["sources"]:
         for name in ("processes", "shard"):
             if options[name] is not None:

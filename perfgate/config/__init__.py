@@ -11,6 +11,7 @@ from perfgate.config.reader import (
 from perfgate.config.settings import (
     BenchmarkOverride,
     Config,
+    Counters,
     DriftPolicy,
     NewPolicy,
     Rule,
@@ -26,6 +27,7 @@ __all__ = [
     "KNOWN_METRICS",
     "BenchmarkOverride",
     "Config",
+    "Counters",
     "DriftPolicy",
     "Limit",
     "NewPolicy",

@@ -13,6 +13,7 @@ from perfgate.config.limits import Limit, parse_limit
 from perfgate.config.settings import (
     BenchmarkOverride,
     Config,
+    Counters,
     DriftPolicy,
     NewPolicy,
     Suite,
@@ -34,6 +35,8 @@ _SETTINGS: Final = (
     "new",
     "undecided",
     "drift",
+    "counters",
+    "counts_threshold",
     "processes",
     "pairs",
     "rounds",
@@ -42,7 +45,7 @@ _SETTINGS: Final = (
     "benchmarks",
     "waivers",
 )
-_OVERRIDABLE: Final = ("threshold", "floor", "limits")
+_OVERRIDABLE: Final = ("threshold", "counts_threshold", "floor", "limits")
 _WAIVER_KEYS: Final = ("benchmark", "max_slowdown", "reason", "expires")
 _MAX_THRESHOLD: Final = 10.0
 _MAX_FALSE_ALARMS: Final = 0.5
@@ -118,6 +121,10 @@ def parse_config(content: bytes, file: Path, *, today: dt.date) -> Config:
         new=table.choice("new", NewPolicy, defaults.new),
         undecided=table.choice("undecided", UndecidedPolicy, defaults.undecided),
         drift=table.choice("drift", DriftPolicy, defaults.drift),
+        counters=table.choice("counters", Counters, defaults.counters),
+        counts_threshold=table.parsed(
+            "counts_threshold", parse_threshold, defaults.counts_threshold
+        ),
         processes=table.count("processes", _PROCESSES, defaults.processes),
         pairs=table.count("pairs", _PAIRS, defaults.pairs),
         rounds=table.count("rounds", _ROUNDS, defaults.rounds),
@@ -195,6 +202,7 @@ def _override(table: "_Table") -> BenchmarkOverride:
     return BenchmarkOverride(
         match=table.required("match", _parse_words),
         threshold=table.parsed("threshold", parse_threshold, None),
+        counts_threshold=table.parsed("counts_threshold", parse_threshold, None),
         floor_s=table.parsed("floor", parse_seconds, None),
         limits=_limits(table),
     )

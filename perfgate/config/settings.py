@@ -13,6 +13,7 @@ from perfgate.config.limits import Limit
 __all__ = [
     "BenchmarkOverride",
     "Config",
+    "Counters",
     "DriftPolicy",
     "NewPolicy",
     "Rule",
@@ -42,6 +43,18 @@ class UndecidedPolicy(enum.Enum):
     WARN = "warn"
 
 
+class Counters(enum.Enum):
+    """Whether instructions are counted, and with what."""
+
+    AUTO = "auto"
+    """Under callgrind where that is possible; else the report says why not."""
+    CALLGRIND = "callgrind"
+    """Or fail."""
+    PERF = "perf"
+    """The processor's own counters."""
+    OFF = "off"
+
+
 class DriftPolicy(enum.Enum):
     """What a slowdown that came before this change does to the check."""
 
@@ -67,6 +80,7 @@ class Rule:
     threshold: float
     floor_s: float
     limits: tuple[Limit, ...]
+    counts_threshold: float = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +92,7 @@ class BenchmarkOverride:
     threshold: float | None
     floor_s: float | None
     limits: tuple[Limit, ...]
+    counts_threshold: float | None = None
 
     def is_for(self, benchmark_id: str) -> bool:
         """Say whether the id or glob covers this benchmark."""
@@ -104,6 +119,9 @@ class Config:
     """Smallest slowdown that must be caught, as a plain ratio."""
     false_alarms: float = 0.01
     """Chance that unchanged code fails, over the whole run."""
+    counters: Counters = Counters.OFF
+    counts_threshold: float = 0.01
+    """Smallest growth in instructions that must be caught, as a plain ratio."""
     floor_s: float = 0.0
     budget_s: float = 600.0
     timeout_s: float = 120.0
@@ -134,13 +152,21 @@ class Config:
         override = self._override_for(benchmark_id)
         limits = next((each.limits for each in self.suites if each.name == suite), ())
         if override is None:
-            return Rule(threshold=self.threshold, floor_s=self.floor_s, limits=limits)
+            return Rule(
+                threshold=self.threshold,
+                floor_s=self.floor_s,
+                limits=limits,
+                counts_threshold=self.counts_threshold,
+            )
         replaced = {limit.subject for limit in override.limits}
         kept = (limit for limit in limits if limit.subject not in replaced)
         return Rule(
             threshold=self.threshold if override.threshold is None else override.threshold,
             floor_s=self.floor_s if override.floor_s is None else override.floor_s,
             limits=(*kept, *override.limits),
+            counts_threshold=self.counts_threshold
+            if override.counts_threshold is None
+            else override.counts_threshold,
         )
 
     def waiver_for(self, benchmark_id: str) -> Waiver | None:

@@ -18,6 +18,7 @@ from perfgate.model import (
     ReferenceKind,
     Verdict,
 )
+from perfgate.report.counted import by_counts, witness
 from perfgate.report.text import Quoted, Sentence, shorten
 from perfgate.units import (
     format_bytes,
@@ -69,6 +70,7 @@ def explain(
     parts = [*_core(judgement, benchmark, environment)]
     if judgement.reason is not Reason.LIMIT and judgement.reason is not Reason.LIMIT_UNMEASURED:
         parts += [_breach(breach) for breach in judgement.breaches]
+    parts += witness(judgement)
     if judgement.similar:
         was = (
             "It was probably renamed to"
@@ -94,6 +96,8 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
             return _slower(judgement, f"; the threshold is {allowed}, and this change adds to it.")
         case Reason.DRIFTED_BEFORE:
             return _slower(judgement, ", but not through this change.")
+        case Reason.MORE_INSTRUCTIONS | Reason.FEWER_INSTRUCTIONS | Reason.SAME_INSTRUCTIONS:
+            return by_counts(judgement)
         case Reason.FASTER:
             rule = ". A slowdown could now hide under the old time."
             return [("Faster than ", *_against(judgement), rule)]

@@ -89,8 +89,12 @@ class InstructionCounter:
         return result, self._total(Path(f"{self._output}.{self._dumps}"))
 
     def _total(self, file: Path) -> int:
-        """Read the sum of a dump and remove it; a raising run leaves none."""
-        last = file.read_bytes().rpartition(b"totals:")[2]
+        """Read the sum of a dump and remove it; a raising run leaves none.
+
+        ``summary`` is what the threads took since the zero; ``totals`` adds up functions, among
+        them those that were under way before, with up to a hundredth of all that they had done.
+        """
+        last = file.read_bytes().rpartition(b"summary:")[2]
         file.unlink()
         return int(last.split()[0])
 

@@ -197,6 +197,34 @@ class Agent:
         """Run rounds as the parent passes the turn."""
         self._leave_fork()
         self._measure_once()
+        self._announce(name, target)
+        durations: list[float] = []
+        iterations = 1
+        while True:
+            message, _ = self._channel.receive()
+            match message["do"]:
+                case "calibrate":
+                    seconds = calibrate(target, message["round_s"])
+                    self._send({"event": "calibrated"}, (seconds,))
+                case "warm-up":
+                    iterations = message["iterations"]
+                    self._warm_up(target, iterations, message["rounds"])
+                case "go":
+                    durations += self._take_turn(target, iterations, message["rounds"])
+                case "count":
+                    iterations = message["iterations"]
+                    durations += self._count(target, iterations, message["rounds"])
+                case "end":
+                    self._rounds = [duration / iterations for duration in durations]
+                    self._iterations = iterations
+                    return durations, iterations
+                case _:
+                    self._is_abandoned = True
+                    pytest.skip(message["why"])
+
+    # --- inner workings
+
+    def _announce(self, name: str, target: Target) -> None:
         if self._counting is not None:
             self._counting.start()
         self._send(
@@ -208,36 +236,17 @@ class Agent:
                 "iterations": target.fixed_iterations,
             }
         )
-        durations: list[float] = []
-        iterations = 1
-        while True:
-            message, _ = self._channel.receive()
-            match message["do"]:
-                case "calibrate":
-                    seconds = calibrate(target, message["round_s"])
-                    self._send({"event": "calibrated"}, (seconds,))
-                case "warm-up":
-                    iterations = message["iterations"]
-                    target.warm_up()
-                    for _ in range(message["rounds"]):
-                        target.time_round(iterations)
-                    self._send({"event": "warm"})
-                case "count":
-                    durations += self._count(target, message["iterations"], message["rounds"])
-                    iterations = message["iterations"]
-                case "go":
-                    turn = [target.time_round(iterations) for _ in range(message["rounds"])]
-                    durations += turn
-                    self._send({"event": "rounds"}, turn)
-                case "end":
-                    self._rounds = [duration / iterations for duration in durations]
-                    self._iterations = iterations
-                    return durations, iterations
-                case _:
-                    self._is_abandoned = True
-                    pytest.skip(message["why"])
 
-    # --- inner workings
+    def _warm_up(self, target: Target, iterations: int, rounds: int) -> None:
+        target.warm_up()
+        for _ in range(rounds):
+            target.time_round(iterations)
+        self._send({"event": "warm"})
+
+    def _take_turn(self, target: Target, iterations: int, rounds: int) -> list[float]:
+        turn = [target.time_round(iterations) for _ in range(rounds)]
+        self._send({"event": "rounds"}, turn)
+        return turn
 
     def _count(self, target: Target, iterations: int, rounds: int) -> list[float]:
         """Count rounds, and once what counting itself costs; return the rounds' durations."""
