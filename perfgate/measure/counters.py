@@ -274,7 +274,7 @@ class _Process:
         except WorkerLost as lost:
             if lost.is_refusal:
                 raise UsageError(lost.problem) from lost
-            for name in remaining or ():
+            for name in self._expected() if remaining is None else remaining:
                 self._found.note(name, _Left(why=f"under valgrind {lost.problem}"))
             return ()
         if remaining is None:
@@ -295,6 +295,14 @@ class _Process:
             self._progress.step(name)
         worker.finish()
         return ()
+
+    def _expected(self) -> Sequence[str]:
+        """Return what was to be counted in these files, where they could not even be collected."""
+        return [
+            name
+            for name in self._plan.selection or ()
+            if any(name.startswith(file) for file in self._suite.files)
+        ]
 
     def _is_wanted(self, name: str) -> bool:
         return self._plan.selection is None or name in self._plan.selection

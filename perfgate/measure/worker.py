@@ -67,6 +67,8 @@ class WorkerSettings:
     """Command that runs the interpreter; empty: it runs by itself."""
     callgrind_output: Path | None = None
     """Where the callgrind that is the launcher writes; None: nothing is counted."""
+    profiles: bool = False
+    """Whether rounds may be profiled, function by function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +137,7 @@ class Worker:
                 "cpu": settings.cpu,
                 "lockstep": settings.is_lockstep,
                 "callgrind_output": settings.callgrind_output and str(settings.callgrind_output),
+                "profiles": settings.profiles,
                 "modules": settings.modules,
                 "arguments": _pytest_arguments(settings),
                 "benchmark_arguments": _benchmark_arguments(settings),

@@ -86,16 +86,21 @@ class InstructionCounter:
             if was_enabled:
                 gc.enable()
         self._dumps += 1
-        return result, self._total(Path(f"{self._output}.{self._dumps}"))
+        return result, self._total(self.last_dump)
+
+    @property
+    def last_dump(self) -> Path:
+        """Where callgrind wrote what the last count found, function by function."""
+        return Path(f"{self._output}.{self._dumps}")
 
     def _total(self, file: Path) -> int:
-        """Read the sum of a dump and remove it; a raising run leaves none.
+        """Read the sum of a dump; the one before it goes, so that only the last one stays.
 
         ``summary`` is what the threads took since the zero; ``totals`` adds up functions, among
         them those that were under way before, with up to a hundredth of all that they had done.
         """
         last = file.read_bytes().rpartition(b"summary:")[2]
-        file.unlink()
+        file.with_suffix(f".{self._dumps - 1}").unlink(missing_ok=True)
         return int(last.split()[0])
 
 
@@ -121,6 +126,11 @@ class CountingStopwatch:
             return time_round(iterations), self.counted
         finally:
             self._is_counting = False
+
+    def keep_last(self) -> str:
+        """Put the dump of the last count aside; return where it is until the next benchmark."""
+        dump = self._counter.last_dump
+        return str(dump.rename(dump.with_name("kept.out")))
 
     def start(self) -> None:
         """Let callgrind watch from here on."""

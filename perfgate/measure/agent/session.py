@@ -26,6 +26,7 @@ from .fixture import (
     spare_the_repository,
 )
 from .memory import PeakMemory
+from .profiling import ProfilingStopwatch
 
 __all__ = ["run"]
 
@@ -81,6 +82,7 @@ class Agent:
         self._is_pinned = is_pinned
         self._callgrind_output: str | None = settings["callgrind_output"]
         self._counting: CountingStopwatch | None = None
+        self._profiling = ProfilingStopwatch() if settings["profiles"] else None
         self._process = os.getpid()
         self._collection_errors: list[tuple[str, str]] = []
         self._failure: tuple[str, str] | None = None
@@ -127,7 +129,7 @@ class Agent:
                 self._counting = CountingStopwatch(InstructionCounter(self._callgrind_output))
             except (OSError, RuntimeError) as error:
                 self._refuse(f"instructions cannot be counted here: {error}")
-        install(self, in_lockstep=self._in_lockstep, timing=self._counting)
+        install(self, in_lockstep=self._in_lockstep, timing=self._counting or self._profiling)
 
     def pytest_collectreport(self, report: Any) -> None:
         """Remember a file that could not be collected."""
@@ -211,9 +213,10 @@ class Agent:
                     self._warm_up(target, iterations, message["rounds"])
                 case "go":
                     durations += self._take_turn(target, iterations, message["rounds"])
-                case "count":
+                case "count" | "profile" as what:
                     iterations = message["iterations"]
-                    durations += self._count(target, iterations, message["rounds"])
+                    look = self._count if what == "count" else self._profile
+                    durations += look(target, iterations, message["rounds"])
                 case "end":
                     self._rounds = [duration / iterations for duration in durations]
                     self._iterations = iterations
@@ -255,12 +258,21 @@ class Agent:
         waits = voluntary_waits()
         counted = [counting.count(target.time_round, iterations) for _ in range(rounds)]
         waits = voluntary_waits() - waits
+        dump = counting.keep_last()
         _, cost = counting.count(target.empty().time_round, 1)
         self._send(
-            {"event": "counted", "waits": waits},
+            {"event": "counted", "waits": waits, "dump": dump},
             [float(instructions - cost) for _, instructions in counted],
         )
         return [duration_s for duration_s, _ in counted]
+
+    def _profile(self, target: Target, iterations: int, rounds: int) -> list[float]:
+        """Profile rounds, each by itself; return their durations."""
+        profiling = self._profiling
+        assert profiling is not None  # noqa: S101 - the parent asks those alone that it told to
+        found = [profiling.profile(target.time_round, iterations) for _ in range(rounds)]
+        self._send({"event": "profiled", "rounds": [functions for _, functions in found]})
+        return [duration_s for duration_s, _ in found]
 
     def _run(self, item: Any, following: Any) -> None:
         self._failure = None
