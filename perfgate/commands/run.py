@@ -184,4 +184,9 @@ def _joined(parts: Sequence[Results]) -> Iterator[Benchmark]:
     for first, *others in same.values():
         failure = next((one.failure for one in (first, *others) if one.failure), None)
         runs = () if failure else tuple(run for one in (first, *others) for run in one.runs)
-        yield msgspec.structs.replace(first, runs=runs, failure=failure) if others else first
+        counts = next((one.counts for one in (first, *others) if one.counts), None)
+        yield (
+            msgspec.structs.replace(first, runs=runs, failure=failure, counts=counts)
+            if others
+            else first
+        )

@@ -1,8 +1,4 @@
-"""Instructions per call, counted under valgrind: nearly a property of the code alone.
-
-How many rounds and calls are counted follows from what was counted before, never from a clock, so
-that the same code is counted the same way on every machine, however busy it is.
-"""
+"""Instructions per call, counted under valgrind: nearly a property of the code alone."""
 
 import math
 import os
@@ -16,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from perfgate.errors import UsageError
+from perfgate.measure.counting import LONG_INSTRUCTIONS, OUT_OF_BUDGET, Conversation, Count, Left
 from perfgate.measure.process import Progress, SuiteFiles
 from perfgate.measure.worker import Worker, WorkerLost, WorkerSettings
 from perfgate.model import Counts
@@ -38,18 +35,6 @@ HASH_SEEDS: Final = (1, 2, 3)
 """Fixed, so that a count can be compared with a committed one; several, since the order of a set
 may decide how much there is to do."""
 _COLLECT_TIMEOUT_S: Final = 600.0
-_ROUND_INSTRUCTIONS: Final = 2_000_000
-"""What a round should come to at most: a twentieth of a second under callgrind."""
-_WARM_UP_INSTRUCTIONS: Final = 6_000_000
-_MOST_WARM_UP_CALLS: Final = 64
-"""After so many calls the interpreter has specialised what it will."""
-_ROUNDS: Final = 3
-"""The first of which is left out where another follows: it pays for what is kept from then on."""
-_LONG_INSTRUCTIONS: Final = 50_000_000
-"""From here on one call is enough, and one hash seed too."""
-_MOST_SPREAD: Final = 0.02
-"""Rounds of one process that differ by more say nothing of a change of 1 %."""
-_FEWEST_INSTRUCTIONS: Final = 1.0
 _PLAIN_CPU: Final = (
     "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX2,-AVX,-BMI1,-BMI2,-LZCNT,-MOVBE,-POPCNT,"
     "-ERMS,-FSRM,-RTM,-SSE4_2,-SSE4_1,-SSSE3,-AVX_Fast_Unaligned_Load,-Fast_Unaligned_Copy,"
@@ -86,16 +71,7 @@ class CountPlan:
     pytest_configuration: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Left:
-    """Why a benchmark is left to time."""
-
-    why: str
-
-
-_Count = float | _Left
 _SLOWDOWN: Final = 60.0
-_OUT_OF_BUDGET: Final = _Left(why="the time budget ran out before it was counted")
 
 
 def find_valgrind(environ: Mapping[str, str]) -> Path | None:
@@ -173,13 +149,19 @@ def count_suites(plan: CountPlan, progress: Progress) -> dict[str, Counts]:
     return {name: _combined(counts, build) for name, counts in found.counts.items()}
 
 
-def _combined(counts: Sequence[_Count], build: str) -> Counts:
-    """Return the median of the counts; one reason against counting is a reason."""
-    left = [one for one in counts if isinstance(one, _Left) and one is not _OUT_OF_BUDGET]
-    numbers = [one for one in counts if not isinstance(one, _Left)]
+def _combined(by_seed: Mapping[int, Count], build: str) -> Counts:
+    """Return the median of the counts; one reason against counting is a reason.
+
+    Of a long benchmark the first seed counts alone: whether others were counted is chance.
+    """
+    counts = [by_seed[seed] for seed in sorted(by_seed)]
+    left = [one for one in counts if isinstance(one, Left) and one is not OUT_OF_BUDGET]
+    numbers = [one for one in counts if not isinstance(one, Left)]
     if left or not numbers:
-        why = left[0].why if left else _OUT_OF_BUDGET.why
+        why = left[0].why if left else OUT_OF_BUDGET.why
         return Counts(instructions=None, build=build, why=why)
+    if numbers[0] > LONG_INSTRUCTIONS:
+        numbers = numbers[:1]
     typical = median(numbers)
     spread = (max(numbers) - min(numbers)) / typical if len(numbers) > 1 else None
     return Counts(instructions=typical, spread=spread, build=build)
@@ -189,21 +171,24 @@ def _combined(counts: Sequence[_Count], build: str) -> Counts:
 class _Found:
     """What all threads know: counts so far, and living workers, to end them on interrupt."""
 
-    counts: dict[str, list[_Count]] = field(default_factory=dict)
+    counts: dict[str, dict[int, Count]] = field(default_factory=dict)
     workers: set[Worker] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
     folder: Path = Path()
     is_stopped: bool = False
 
-    def note(self, name: str, count: _Count) -> None:
+    def note(self, name: str, seed: int, count: Count) -> None:
         with self.lock:
-            self.counts.setdefault(name, []).append(count)
+            self.counts.setdefault(name, {})[seed] = count
 
     def is_settled(self, name: str) -> bool:
         """Say whether further seeds would say nothing new, or take too long to."""
         with self.lock:
-            known = [one for one in self.counts.get(name, ()) if one is not _OUT_OF_BUDGET]
-        return any(isinstance(one, _Left) or one > _LONG_INSTRUCTIONS for one in known)
+            known = [*self.counts.get(name, {}).values()]
+        return any(
+            one > LONG_INSTRUCTIONS if not isinstance(one, Left) else one is not OUT_OF_BUDGET
+            for one in known
+        )
 
     def start(self, make: Callable[[], Worker]) -> Worker:
         with self.lock:
@@ -275,7 +260,7 @@ class _Process:
             if lost.is_refusal:
                 raise UsageError(lost.problem) from lost
             for name in self._expected() if remaining is None else remaining:
-                self._found.note(name, _Left(why=f"under valgrind {lost.problem}"))
+                self._found.note(name, self._seed, Left(why=f"under valgrind {lost.problem}"))
             return ()
         if remaining is None:
             remaining = [one.id for one in collection.benchmarks if self._is_wanted(one.id)]
@@ -283,15 +268,16 @@ class _Process:
         worker.send({"plan": list(remaining)})
         for place, name in enumerate(remaining):
             try:
-                count = _Conversation(worker, self._timeout_s(), self._found, name).count(
-                    is_late=time.monotonic() > self._plan.deadline_s
+                count = Conversation(worker, self._timeout_s()).count(
+                    is_late=time.monotonic() > self._plan.deadline_s,
+                    is_settled=self._found.is_settled(name),
                 )
             except WorkerLost as lost:
-                self._found.note(name, _Left(why=f"under valgrind {lost.problem}"))
+                self._found.note(name, self._seed, Left(why=f"under valgrind {lost.problem}"))
                 self._progress.step(name)
                 return remaining[place + 1 :]
             if count is not None:
-                self._found.note(name, count)
+                self._found.note(name, self._seed, count)
             self._progress.step(name)
         worker.finish()
         return ()
@@ -310,109 +296,3 @@ class _Process:
     def _timeout_s(self) -> float:
         left_s = max(1.0, self._plan.deadline_s - time.monotonic())
         return min(self._plan.timeout_s * _SLOWDOWN, left_s + self._plan.timeout_s)
-
-
-class _Ended(Exception):  # noqa: N818 - an event in the conversation
-    """The benchmark ended: with its number, or because it was told to or failed."""
-
-    def __init__(self, failure: tuple[str, str] | None) -> None:
-        self.failure = failure
-        super().__init__()
-
-
-class _Conversation:
-    """One benchmark in one process, from its fixture to its end."""
-
-    def __init__(self, worker: Worker, timeout_s: float, found: _Found, name: str) -> None:
-        self._worker = worker
-        self._timeout_s = timeout_s
-        self._found = found
-        self._name = name
-
-    def count(self, *, is_late: bool) -> _Count | None:
-        """Return instructions per call or why there are none; None: other seeds have settled it.
-
-        Raises:
-            WorkerLost: the process ended, or was ended for taking too long.
-        """
-        try:
-            ready = self._hear()[0]
-            if is_late:
-                return self._abandon(_OUT_OF_BUDGET)
-            if self._found.is_settled(self._name):
-                return self._abandon(None)
-            counted = self._rounds(ready)
-        except _Ended as ended:
-            return _Left(why=ended.failure[1] if ended.failure else "it was not counted")
-        if isinstance(counted, _Left):
-            return self._abandon(counted)
-        return self._end() or counted
-
-    def _rounds(self, ready: Mapping[str, Any]) -> _Count:
-        """Count as many calls as can be told apart from noise, as the benchmark allows."""
-        iterations, allowed = ready["iterations"], ready["rounds"]
-        if iterations is not None:
-            return self._as_written(iterations, allowed)
-        waits = 0
-        call = math.inf
-        for _ in range(2):  # the first is the coldest
-            message, (call,) = self._ask(do="count", iterations=1, rounds=1)
-            waits += bool(message["waits"])
-        if waits > 1:
-            return _WAITS
-        call = max(call, _FEWEST_INSTRUCTIONS)
-        if call > _LONG_INSTRUCTIONS:
-            return call
-        warm = max(1, min(_MOST_WARM_UP_CALLS, int(_WARM_UP_INSTRUCTIONS / call)))
-        self._ask(do="warm-up", iterations=warm, rounds=1)
-        iterations = 1 << max(0, int(math.log2(_ROUND_INSTRUCTIONS / call)))
-        message, counts = self._ask(do="count", iterations=iterations, rounds=_ROUNDS)
-        return _typical(counts, iterations, message["waits"])
-
-    def _as_written(self, iterations: int, allowed: int) -> _Count:
-        """Keep to the rounds that the author of a pedantic benchmark allows."""
-        rounds = min(_ROUNDS, allowed)
-        warm = min(allowed - rounds, _MOST_WARM_UP_CALLS)
-        self._ask(do="warm-up", iterations=iterations, rounds=warm)
-        message, counts = self._ask(do="count", iterations=iterations, rounds=rounds)
-        return _typical(counts, iterations, message["waits"])
-
-    def _ask(self, **message: Any) -> tuple[dict[str, Any], Sequence[float]]:
-        self._worker.send(message)
-        return self._hear()
-
-    def _hear(self) -> tuple[dict[str, Any], Sequence[float]]:
-        message, numbers = self._worker.receive(self._timeout_s)
-        if message["event"] == "finished":
-            raise _Ended(message["failure"])
-        return message, numbers
-
-    def _abandon(self, count: _Left | None) -> _Left | None:
-        try:
-            self._ask(do="abandon", why="it is not counted")
-        except _Ended:
-            return count
-        raise AssertionError("a benchmark went on after it was told to end")
-
-    def _end(self) -> _Left | None:
-        """Let the test come to its end; return why its number means nothing, if so."""
-        try:
-            self._ask(do="end")
-        except _Ended as ended:
-            return _Left(why=ended.failure[1]) if ended.failure else None
-        raise AssertionError("a benchmark went on after it was told to end")
-
-
-_WAITS: Final = _Left(why="it waits (for time, the network, a disk or another thread)")
-
-
-def _typical(counts: Sequence[float], iterations: int, waits: int) -> _Count:
-    """Return the instructions of one call, unless rounds differ or the calls wait."""
-    if waits >= max(2, len(counts) * iterations / 2):
-        return _WAITS
-    counts = counts[1:] or counts
-    calls = [max(_FEWEST_INSTRUCTIONS, count / iterations) for count in counts]
-    spread = (max(calls) - min(calls)) / median(calls)
-    if spread > _MOST_SPREAD:
-        return _Left(why=f"its rounds differ by {spread:.1%} in one process")
-    return median(calls)
