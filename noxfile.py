@@ -89,6 +89,13 @@ def performance(session: nox.Session) -> None:
 
 
 @nox.session
+def counts(session: nox.Session) -> None:
+    """Count instructions under valgrind, which the system's packages must have; minutes."""
+    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("python", "-m", "pytest", "-q", "-m", "counts", *session.posargs)
+
+
+@nox.session
 def versions(session: nox.Session) -> None:
     """Measure with every version of pytest-benchmark that is supported; slow, installs each."""
     session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))

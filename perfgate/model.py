@@ -19,6 +19,9 @@ __all__ = [
     "BaselineEdit",
     "Benchmark",
     "Comparison",
+    "CountChange",
+    "CountOutcome",
+    "Counts",
     "Environment",
     "Evidence",
     "Failure",
@@ -170,6 +173,24 @@ class ProcessRun(_Value, frozen=True, kw_only=True):
         _check_metrics(self.metrics)
 
 
+class Counts(_Value, frozen=True, kw_only=True):
+    """How many instructions one call of a benchmark takes, or why that is left to time."""
+
+    instructions: float | None
+    """In user space: the median over the hash seeds; None: left to time."""
+    spread: float | None = None
+    """Between the hash seeds: (most - fewest) / median; None with a single one."""
+    build: str
+    """The interpreter and the C library: counts of another build are not compared."""
+    why: str = ""
+    """Why it has no count (never trusted as markup)."""
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "instructions", "spread")
+        if self.instructions is not None and self.instructions < 0:
+            raise ValueError("instructions must not be negative")
+
+
 class Benchmark(_Value, frozen=True, kw_only=True):
     """One benchmark with all of its process runs; no runs exactly when it has a failure."""
 
@@ -178,6 +199,8 @@ class Benchmark(_Value, frozen=True, kw_only=True):
     suite: str
     runs: tuple[ProcessRun, ...] = ()
     failure: Failure | None = None
+    counts: Counts | None = None
+    """None: nobody asked to count."""
     path: str = ""
     """File from the project root, with forward slashes; empty when unknown."""
     line: int | None = None
@@ -248,6 +271,8 @@ class Baseline(_Value, frozen=True, kw_only=True, omit_defaults=True):
     reason: str
     metrics: dict[str, float] = {}
     """What limits are relative to: medians over the processes, by the name of the metric."""
+    counted_with: str = ""
+    """Build of the interpreter whose ``instructions`` stand among the metrics."""
 
     def __post_init__(self) -> None:
         _check_finite(self, "low_s", "median_s", "spread")
@@ -301,6 +326,9 @@ class Evidence(_Value, frozen=True, kw_only=True):
     other: Benchmark | None = None
     """The same benchmark in the file that is compared with."""
     other_cpu: str = ""
+    base_counts: Counts | None = None
+    """Instructions of the merge base, where the candidate's are more than was approved."""
+    base_commit: str = ""
     is_out_of_budget: bool = False
 
 
@@ -374,6 +402,10 @@ class Reason(enum.Enum):
     MORE_MEMORY = "more-memory"
     MEMORY_UNCLEAR = "memory-unclear"
     """More memory than the threshold allows, by less than its processes differ among themselves."""
+    MORE_INSTRUCTIONS = "more-instructions"
+    FEWER_INSTRUCTIONS = "fewer-instructions"
+    SAME_INSTRUCTIONS = "same-instructions"
+    """Time could not tell, and the count is what was approved."""
     LIMIT = "limit"
     LIMIT_UNMEASURED = "limit-unmeasured"
     """A limit names a metric for which there were too few rounds, no number, or none approved."""
@@ -439,6 +471,30 @@ class MemoryChange(_Value, frozen=True, kw_only=True):
         _check_finite(self, "before", "after")
 
 
+class CountOutcome(enum.Enum):
+    """What a difference in instructions comes to."""
+
+    SAME = "same"
+    """Within the threshold."""
+    MORE = "more"
+    FEWER = "fewer"
+    OTHER_BUILD = "other-build"
+    """Counted with another build of the interpreter: time decides."""
+
+
+class CountChange(_Value, frozen=True, kw_only=True):
+    """Instructions of one call against one reference."""
+
+    reference: ReferenceKind
+    commit: str = ""
+    before: float
+    after: float
+    outcome: CountOutcome
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "before", "after")
+
+
 class Judgement(_Value, frozen=True, kw_only=True):
     """The verdict on one benchmark with every number that it rests on."""
 
@@ -458,6 +514,9 @@ class Judgement(_Value, frozen=True, kw_only=True):
     memory: tuple[MemoryChange, ...] = ()
     """Empty where memory is not judged."""
     memory_threshold: float | None = None
+    counts: tuple[CountChange, ...] = ()
+    """Empty where nothing was counted or nothing is there to compare with."""
+    counts_threshold: float | None = None
     message: str = ""
     """Text from the benchmark (an exception), of a waiver, or the other file's CPU; never trusted
     as markup."""
@@ -468,7 +527,8 @@ class Judgement(_Value, frozen=True, kw_only=True):
     line: int | None = None
 
     def __post_init__(self) -> None:
-        _check_finite(self, "threshold", "floor_s", "candidate_s", "memory_threshold")
+        names = ("threshold", "floor_s", "candidate_s", "memory_threshold", "counts_threshold")
+        _check_finite(self, *names)
 
 
 class NoteKind(enum.Enum):
@@ -487,6 +547,8 @@ class NoteKind(enum.Enum):
     REFERENCE_ALTERED = "reference-altered"
     """Old code ran, but not with all that it had then: packages, files outside git."""
     NO_REPOSITORY = "no-repository"
+    UNCOUNTED = "uncounted"
+    """Instructions were to be counted and were not, of some benchmarks or of all."""
     BUDGET = "budget"
     UNPINNED = "unpinned"
 

@@ -18,7 +18,7 @@ import msgspec
 
 from perfgate.config import is_suite_name
 from perfgate.errors import BaselineError
-from perfgate.gate import typical_metric
+from perfgate.gate import INSTRUCTIONS, typical_metric
 from perfgate.model import Baseline, Benchmark, ProcessRun
 
 __all__ = [
@@ -76,6 +76,15 @@ def baseline_from(
         raise ValueError(f"{benchmark.id} has no run to take a baseline from")
     lows = [_low_s(run) for run in benchmark.runs]
     logs = [math.log(low) for low in lows]
+    approved = {
+        name: value
+        for name in sorted(metrics)
+        if (value := typical_metric(benchmark.runs, name)) is not None
+    }
+    counts = benchmark.counts
+    is_counted = counts is not None and counts.instructions is not None
+    if counts is not None and counts.instructions is not None:
+        approved[INSTRUCTIONS] = counts.instructions
     return _rounded(
         Baseline(
             low_s=statistics.median(lows),
@@ -84,11 +93,8 @@ def baseline_from(
             processes=len(benchmark.runs),
             cpu=cpu,
             reason=reason,
-            metrics={
-                name: value
-                for name in sorted(metrics)
-                if (value := typical_metric(benchmark.runs, name)) is not None
-            },
+            metrics=approved,
+            counted_with=counts.build if counts is not None and is_counted else "",
         )
     )
 

@@ -9,7 +9,7 @@ from typing import Final
 from perfgate.baselines.store import BaselineFile, baseline_from
 from perfgate.config import Config, Limit, Rule
 from perfgate.errors import UsageError
-from perfgate.gate import allowed_growth
+from perfgate.gate import allowed_growth, is_other_count
 from perfgate.model import MEMORY_METRICS, Baseline, Benchmark, Results
 
 __all__ = ["ChangeKind", "LineChange", "UpdatePlan", "check_only", "is_beyond_noise", "plan_update"]
@@ -35,6 +35,8 @@ class ChangeKind(enum.Enum):
     BEYOND_NOISE = "beyond-noise"
     OTHER_MEMORY = "other-memory"
     """It needs more or less memory than approved, or none is approved yet."""
+    OTHER_COUNT = "other-count"
+    """It takes more or fewer instructions than approved, or none are approved for this build."""
     BEYOND_LIMIT = "beyond-limit"
     """A limit is relative to a number that is not approved yet, or that it was exceeded by."""
     PRUNED = "pruned"
@@ -171,6 +173,8 @@ def _written_lines(
         metrics |= set() if rule.memory_threshold is None else set(MEMORY_METRICS)
         old, new = lines.get(name), baseline_from(benchmark, cpu, reason, metrics=metrics)
         kind = _kind(old, new, rule, is_named=name in only)
+        if kind is None and old is not None and is_other_count(old, new, rule.counts_threshold):
+            kind = ChangeKind.OTHER_COUNT
         if kind is not None:
             changes.append(LineChange(benchmark=name, kind=kind, old=old, new=new))
     return tuple(changes)

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from perfgate import __version__
-from perfgate.cli import commenting, judging, loading, looking, measuring, recording
+from perfgate.cli import commenting, explaining, judging, loading, looking, measuring, recording
 from perfgate.cli.options import everywhere
 from perfgate.cli.printing import say, say_error
 from perfgate.errors import PerfgateError
@@ -83,6 +83,7 @@ for _command in (
     measuring.update_baselines,
     measuring.calibrate,
     loading.load,
+    explaining.explain,
     judging.compare,
     judging.report,
     judging.merge,

@@ -69,6 +69,12 @@ def check(shared: Shared, /, suites: tuple[str, ...], **options: Any) -> int:
     show_default="the setting, else 5",
     help="Fresh processes per suite.",
 )
+@click.option(
+    "--counters",
+    is_flag=True,
+    show_default="the setting",
+    help="Count the instructions of every call as well, under valgrind's callgrind.",
+)
 @click.option("--shard", metavar="I/N", help="Measure only this share of the benchmarks.")
 @sources_option
 @here_option
@@ -85,8 +91,8 @@ def run(shared: Shared, /, suites: tuple[str, ...], output: str, **options: Any)
     from perfgate.commands.selection import parse_shard
     from perfgate.readers.perfgate import encode_results
 
-    config = shared.config()
     check_here(options["here"], options["sources"])
+    config = with_options(shared.config(), None, counters=options["counters"])
     if options["sources"]:
         for name in ("processes", "shard"):
             if options[name] is not None:

@@ -131,7 +131,13 @@ def progress_on(title: str) -> "AbstractContextManager[Progress]":
     return progress_bar(title, sys.stderr)
 
 
-def with_options(config: "Config", threshold: str | None, budget: str | None = None) -> "Config":
+def with_options(
+    config: "Config",
+    threshold: str | None,
+    budget: str | None = None,
+    *,
+    counters: bool = False,
+) -> "Config":
     """Let options win over settings.
 
     Raises:
@@ -139,12 +145,14 @@ def with_options(config: "Config", threshold: str | None, budget: str | None = N
     """
     from dataclasses import replace
 
-    from perfgate.config import parse_budget, parse_threshold
+    from perfgate.config import Counters, parse_budget, parse_threshold
 
     if threshold is not None:
         config = replace(config, threshold=_parsed("--threshold", threshold, parse_threshold))
     if budget is not None:
         config = replace(config, budget_s=_parsed("--budget", budget, parse_budget))
+    if counters:
+        config = replace(config, counters=Counters.CALLGRIND)
     return config
 
 

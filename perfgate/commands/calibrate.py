@@ -11,9 +11,8 @@ from typing import Final
 
 from perfgate.commands.output import write_file
 from perfgate.commands.pairing import EXPLORE_PAIRS
-from perfgate.commands.run import Machine, suite_plan
+from perfgate.commands.run import Machine, own_side, suite_plan
 from perfgate.commands.selection import select_suites
-from perfgate.commands.trees import candidate_side
 from perfgate.commands.trials import Recording, draw_runs, power, typical_left
 from perfgate.config import Config, edited_settings, exact_percent
 from perfgate.errors import ConfigError, UndecidedError
@@ -166,7 +165,7 @@ class Recorded:
 def record(config: Config, names: tuple[str, ...], machine: Machine, *, pairs: int) -> Recorded:
     """Measure pairs of processes that both run the present code; errors as for `calibrate`."""
     suites = select_suites(config, names)
-    candidate = candidate_side(config, machine)
+    candidate = own_side(config, machine)
     start_s = time.monotonic()
     collections = collect_suites(suite_plan(config, suites, machine))
     places = {

@@ -5,16 +5,25 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
 from perfgate.baselines.provenance import approved_commits, edited_baselines
 from perfgate.baselines.store import baseline_path, load_baselines, nearest_environment
 from perfgate.commands.compare import finished_report
+from perfgate.commands.counting import (
+    check_counters,
+    count_side,
+    counts_here,
+    suspects,
+    uncounted_notes,
+    with_counts,
+)
 from perfgate.commands.pairing import Pairing, PairJob, References, measure_pairs
-from perfgate.commands.run import Machine, measure, suite_plan
+from perfgate.commands.run import Machine, measure, own_side, suite_plan
 from perfgate.commands.selection import select_suites
-from perfgate.commands.trees import Trees, candidate_side, optional_side
+from perfgate.commands.trees import Trees, optional_side
 from perfgate.config import Config, Suite, check_limits, check_waivers
 from perfgate.errors import UndecidedError, UsageError
 from perfgate.git import Repository, open_repository
@@ -27,6 +36,7 @@ from perfgate.model import (
     Baseline,
     BaselineEdit,
     Benchmark,
+    Counts,
     Environment,
     Evidence,
     Failure,
@@ -40,6 +50,10 @@ from perfgate.model import (
 )
 
 __all__ = ["CheckOptions", "Paired", "check"]
+
+
+_SHARE_FOR_COUNTS: Final = 0.5
+"""Of the budget, where pairs took it all: counting looks at what the clock could not."""
 
 
 class Paired(enum.Enum):
@@ -85,6 +99,7 @@ def check(config: Config, options: CheckOptions, machine: Machine) -> Report:
         ConfigError: a waiver or limit names something that does not exist.
     """
     start_s = time.monotonic()
+    check_counters(config, machine.environ)
     suites = select_suites(config, options.suites)
     repository = open_repository(config.root, machine.environ)
     if options.paired is Paired.NEVER or repository is None:
@@ -113,6 +128,7 @@ def _by_numbers(
     results = measure(config, options.suites, machine, processes=config.processes)
     notes = [] if repository else [Note(kind=NoteKind.NO_REPOSITORY)]
     notes += _hardware_notes(approved, results)
+    notes += uncounted_notes(config, results.benchmarks, machine.environ)
     evidence = tuple(
         _evidence(name, suite, approved)
         for name, suite in _everything(results.benchmarks, approved, suites).items()
@@ -221,7 +237,10 @@ def _by_pairs(
         )
         job = _job(config, machine, trees, collections, approved, reference, deadline_s)
         pairing = measure_pairs(job, config, machine.progress)
-    benchmarks = (*pairing.benchmarks(job), *_broken(collections))
+        benchmarks, base_counts = _counted(
+            pairing.benchmarks(job), suites, config, machine, job, approved
+        )
+    benchmarks = (*benchmarks, *_broken(collections))
     if not benchmarks and not pairing.out_of_budget:
         raise UndecidedError(
             "nothing was measured: no test in the suites uses the benchmark fixture"
@@ -232,6 +251,8 @@ def _by_pairs(
         msgspec.structs.replace(
             _evidence(name, suite, approved),
             pairs=pairing.samples(name, job) if name in job.references else (),
+            base_counts=base_counts.get(name),
+            base_commit=base_commit or "" if name in base_counts else "",
             is_out_of_budget=name in pairing.out_of_budget,
         )
         for name, suite in (
@@ -243,12 +264,45 @@ def _by_pairs(
         evidence,
         results,
         config,
-        notes=_pair_notes(trees, pairing, revision),
+        notes=[
+            *_pair_notes(trees, pairing, revision),
+            *uncounted_notes(config, benchmarks, machine.environ),
+        ],
         is_default_branch=is_default,
     )
     return msgspec.structs.replace(
         report, base=Revision(commit=base_commit) if base_commit else None
     )
+
+
+def _counted(
+    benchmarks: tuple[Benchmark, ...],
+    suites: tuple[Suite, ...],
+    config: Config,
+    machine: Machine,
+    job: PairJob,
+    approved: _Approved,
+) -> tuple[tuple[Benchmark, ...], Mapping[str, Counts]]:
+    """Count the candidate, and the merge base where the candidate takes more than approved."""
+    if not counts_here(config, machine.environ):
+        return benchmarks, {}
+
+    def count(side: Side, names: Iterable[str]) -> Mapping[str, Counts]:
+        return count_side(
+            side,
+            suites,
+            config,
+            machine.environ,
+            machine.progress,
+            names=frozenset(names),
+            deadline_s=max(job.deadline_s, time.monotonic() + _SHARE_FOR_COUNTS * config.budget_s),
+        )
+
+    counted = with_counts(benchmarks, count(job.candidate, [one.id for one in benchmarks]))
+    lines = {name: line for name, (_, line) in approved.baselines.items()}
+    base = next((one.merge_base for one in job.references.values() if one.merge_base), None)
+    more = suspects(counted, lines, config)
+    return counted, count(base, more) if base is not None else {}
 
 
 def _broken(collections: Mapping[str, Collection]) -> tuple[Benchmark, ...]:
@@ -284,7 +338,7 @@ def _job(  # noqa: PLR0913, PLR0917 - private, called once
     if reference.commit is not None and not reference.is_default_branch:
         base = trees.side(reference.commit, "merge base")
     return PairJob(
-        candidate=candidate_side(config, machine),
+        candidate=own_side(config, machine),
         references=_references(trees, base, approved.commits, places),
         places=places,
         suites=suites,

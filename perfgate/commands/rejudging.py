@@ -18,6 +18,7 @@ from perfgate.model import (
     MEMORY_METRICS,
     Baseline,
     Benchmark,
+    Counts,
     Environment,
     Evidence,
     NoteKind,
@@ -165,6 +166,7 @@ def _of_evidence(given: Evidence, place: str) -> Iterator[tuple[str, str]]:
             yield from _of_baseline(baseline, f"{place}.baseline")
     if given.other is not None:
         yield from _of_runs(given.other, f"{place}.other")
+    yield from _of_counts(given.base_counts, f"{place}.base_counts")
     if len({pairs.reference for pairs in given.pairs}) < len(given.pairs):
         yield f"{place}.pairs", "a reference stands twice"
     for pairs in given.pairs:
@@ -198,12 +200,18 @@ def _of_baseline(baseline: Baseline, place: str) -> Iterator[tuple[str, str]]:
 def _of_runs(benchmark: Benchmark, place: str) -> Iterator[tuple[str, str]]:
     if len(benchmark.runs) > _MOST_RUNS:
         yield f"{place}.runs", f"more than {_MOST_RUNS:,} processes"
+    yield from _of_counts(benchmark.counts, f"{place}.counts")
     for run in benchmark.runs:
         if not all(map(_is_time, _times(run))):
             yield f"{place}.runs", "a time that nothing took"
         numbers = (run.iqr_s or 0, run.rss_growth_bytes or 0, *run.metrics.values())
         if max(map(abs, numbers)) > _LARGEST_NUMBER:
             yield f"{place}.runs", "a number that is too large"
+
+
+def _of_counts(counts: Counts | None, place: str) -> Iterator[tuple[str, str]]:
+    if counts is not None and (counts.instructions or 0) > _LARGEST_NUMBER:
+        yield place, "more instructions than a call can take"
 
 
 def _times(run: ProcessRun) -> Iterator[float]:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from perfgate.baselines.store import load_baselines
+from perfgate.commands.counting import check_counters, count_side, counts_here, with_counts
 from perfgate.commands.selection import (
     Shard,
     select_suites,
@@ -20,13 +21,14 @@ from perfgate.config import Config, Suite, check_limits
 from perfgate.errors import InputFileError, UndecidedError, UsageError
 from perfgate.git import open_repository
 from perfgate.measure.environment import describe_environment
+from perfgate.measure.lockstep import Side
 from perfgate.measure.process import Progress, SuitePlan, collect_suites, measure_suites
 from perfgate.measure.references import current_revision
 from perfgate.measure.sources import source_layout
 from perfgate.model import Benchmark, Results, Revision
 from perfgate.readers.files import read_results
 
-__all__ = ["Machine", "measure", "suite_plan", "take"]
+__all__ = ["Machine", "measure", "own_side", "suite_plan", "take"]
 
 _SHARE_OF_A_BENCHMARK_S: Final = 0.1
 """What pytest-benchmark spends on a fast benchmark here, whatever one call of it takes."""
@@ -61,6 +63,18 @@ def suite_plan(
     )
 
 
+def own_side(config: Config, machine: Machine) -> Side:
+    """Return the user's own checkout as a side."""
+    layout = source_layout(config.root)
+    return Side(
+        name="candidate",
+        python=machine.python,
+        root=config.root,
+        source_paths=layout.paths,
+        modules=layout.modules,
+    )
+
+
 def _revision(config: Config, machine: Machine) -> Revision:
     """Return the state of the code; empty without a repository."""
     repository = open_repository(config.root, machine.environ)
@@ -83,7 +97,9 @@ def measure(
         UsageError: a name is no suite's.
         ConfigError: a limit names a metric that nothing reports.
     """
-    plan = suite_plan(config, select_suites(config, names), machine, processes=processes)
+    check_counters(config, machine.environ)
+    suites = select_suites(config, names)
+    plan = suite_plan(config, suites, machine, processes=processes)
     if shard is not None:
         plan = _shard(plan, config, shard)
     measured = measure_suites(plan, machine.progress)
@@ -97,10 +113,16 @@ def measure(
             )
         )
     check_limits(config, measured.benchmarks)
+    benchmarks = measured.benchmarks
+    if counts_here(config, machine.environ):
+        wanted = [one.id for one in benchmarks if one.runs]
+        side = own_side(config, machine)
+        counts = count_side(side, suites, config, machine.environ, machine.progress, names=wanted)
+        benchmarks = with_counts(benchmarks, counts)
     return Results(
         environment=describe_environment(measured.pytest_benchmark),
         revision=_revision(config, machine),
-        benchmarks=measured.benchmarks,
+        benchmarks=benchmarks,
         legs=(shard_name(shard),) if shard else (),
     )
 
@@ -172,4 +194,9 @@ def _joined(parts: Sequence[Results]) -> Iterator[Benchmark]:
     for first, *others in same.values():
         failure = next((one.failure for one in (first, *others) if one.failure), None)
         runs = () if failure else tuple(run for one in (first, *others) for run in one.runs)
-        yield msgspec.structs.replace(first, runs=runs, failure=failure) if others else first
+        counts = next((one.counts for one in (first, *others) if one.counts), None)
+        yield (
+            msgspec.structs.replace(first, runs=runs, failure=failure, counts=counts)
+            if others
+            else first
+        )

@@ -17,19 +17,7 @@ from perfgate.measure.preparation import prepare_environment
 from perfgate.measure.sources import source_layout
 from perfgate.measure.worktree import Tree, reference_tree
 
-__all__ = ["Trees", "candidate_side", "optional_side"]
-
-
-def candidate_side(config: Config, machine: Machine) -> Side:
-    """Return the user's own checkout as a side."""
-    layout = source_layout(config.root)
-    return Side(
-        name="candidate",
-        python=machine.python,
-        root=config.root,
-        source_paths=layout.paths,
-        modules=layout.modules,
-    )
+__all__ = ["Trees", "optional_side"]
 
 
 @dataclass(slots=True)

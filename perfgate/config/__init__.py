@@ -18,6 +18,7 @@ from perfgate.config.reader import (
 from perfgate.config.settings import (
     BenchmarkOverride,
     Config,
+    Counters,
     DriftPolicy,
     LoadSettings,
     NewPolicy,
@@ -35,6 +36,7 @@ __all__ = [
     "KNOWN_METRICS",
     "BenchmarkOverride",
     "Config",
+    "Counters",
     "DriftPolicy",
     "Limit",
     "LoadSettings",

@@ -14,6 +14,7 @@ from perfgate.config.loads import LOAD_SETTINGS, read_load
 from perfgate.config.settings import (
     BenchmarkOverride,
     Config,
+    Counters,
     DriftPolicy,
     NewPolicy,
     Suite,
@@ -36,6 +37,8 @@ _SETTINGS: Final = (
     "new",
     "undecided",
     "drift",
+    "counters",
+    "counts_threshold",
     "processes",
     "pairs",
     "rounds",
@@ -45,7 +48,7 @@ _SETTINGS: Final = (
     "waivers",
     "load",
 )
-_OVERRIDABLE: Final = ("threshold", "memory_threshold", "floor", "limits")
+_OVERRIDABLE: Final = ("threshold", "memory_threshold", "counts_threshold", "floor", "limits")
 _WAIVER_KEYS: Final = ("benchmark", "max_slowdown", "reason", "expires")
 _MAX_THRESHOLD: Final = 10.0
 _MAX_FALSE_ALARMS: Final = 0.5
@@ -123,6 +126,10 @@ def parse_config(content: bytes, file: Path, *, today: dt.date) -> Config:
         new=table.choice("new", NewPolicy, defaults.new),
         undecided=table.choice("undecided", UndecidedPolicy, defaults.undecided),
         drift=table.choice("drift", DriftPolicy, defaults.drift),
+        counters=table.choice("counters", Counters, defaults.counters),
+        counts_threshold=table.parsed(
+            "counts_threshold", parse_threshold, defaults.counts_threshold
+        ),
         processes=table.count("processes", _PROCESSES, defaults.processes),
         pairs=table.count("pairs", _PAIRS, defaults.pairs),
         rounds=table.count("rounds", _ROUNDS, defaults.rounds),
@@ -202,6 +209,7 @@ def _override(table: "_Table") -> BenchmarkOverride:
         match=table.required("match", _parse_words),
         threshold=table.parsed("threshold", parse_threshold, None),
         memory_threshold=table.parsed("memory_threshold", parse_threshold, None),
+        counts_threshold=table.parsed("counts_threshold", parse_threshold, None),
         floor_s=table.parsed("floor", parse_seconds, None),
         limits=_limits(table),
     )

@@ -13,6 +13,7 @@ from perfgate.config.limits import Limit
 __all__ = [
     "BenchmarkOverride",
     "Config",
+    "Counters",
     "DriftPolicy",
     "LoadSettings",
     "NewPolicy",
@@ -44,6 +45,18 @@ class UndecidedPolicy(enum.Enum):
     WARN = "warn"
 
 
+class Counters(enum.Enum):
+    """Whether instructions are counted, and with what."""
+
+    AUTO = "auto"
+    """Under callgrind where that is possible; else the report says why not."""
+    CALLGRIND = "callgrind"
+    """Or fail."""
+    PERF = "perf"
+    """The processor's own counters."""
+    OFF = "off"
+
+
 class DriftPolicy(enum.Enum):
     """What a slowdown that came before this change does to the check."""
 
@@ -71,6 +84,7 @@ class Rule:
     limits: tuple[Limit, ...]
     memory_threshold: float | None = None
     """None: memory is neither measured nor judged."""
+    counts_threshold: float = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +97,7 @@ class BenchmarkOverride:
     floor_s: float | None
     limits: tuple[Limit, ...]
     memory_threshold: float | None = None
+    counts_threshold: float | None = None
 
     def is_for(self, benchmark_id: str) -> bool:
         """Say whether the id or glob covers this benchmark."""
@@ -148,6 +163,9 @@ class Config:
     """Chance that unchanged code fails, over the whole run."""
     memory_threshold: float | None = None
     """Smallest growth of memory that must be caught, as a plain ratio; None: none is measured."""
+    counters: Counters = Counters.OFF
+    counts_threshold: float = 0.01
+    """Smallest growth in instructions that must be caught, as a plain ratio."""
     floor_s: float = 0.0
     budget_s: float = 600.0
     timeout_s: float = 120.0
@@ -190,6 +208,7 @@ class Config:
                 floor_s=self.floor_s,
                 limits=limits,
                 memory_threshold=self.memory_threshold,
+                counts_threshold=self.counts_threshold,
             )
         replaced = {limit.subject for limit in override.limits}
         kept = (limit for limit in limits if limit.subject not in replaced)
@@ -200,6 +219,9 @@ class Config:
             memory_threshold=self.memory_threshold
             if override.memory_threshold is None
             else override.memory_threshold,
+            counts_threshold=self.counts_threshold
+            if override.counts_threshold is None
+            else override.counts_threshold,
         )
 
     def waiver_for(self, benchmark_id: str) -> Waiver | None:

@@ -17,6 +17,7 @@ import msgspec
 
 from perfgate.config import Config
 from perfgate.gate.comparisons import EFFECT_CUT, PAIRED, Case, cases_of, is_left_faster
+from perfgate.gate.counts import with_counts
 from perfgate.gate.limits import limited
 from perfgate.gate.memory import with_memory
 from perfgate.gate.renames import with_similar
@@ -173,6 +174,13 @@ class _Judge:
         failing = fails_on(self.config, is_default_branch=self.is_default_branch)
         judgement = self._waived(self._compared(case), case)
         judgement = with_memory(judgement, case, failing, is_default_branch=self.is_default_branch)
+        judgement = with_counts(
+            judgement,
+            case,
+            failing,
+            waiver=self.config.waiver_for(case.evidence.benchmark),
+            is_default_branch=self.is_default_branch,
+        )
         return limited(judgement, case, failing)
 
     def _compared(self, case: Case) -> Judgement:

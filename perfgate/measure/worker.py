@@ -65,6 +65,12 @@ class WorkerSettings:
     """How long pytest-benchmark may time one benchmark; None: as the suite says."""
     pytest_configuration: Path | None = None
     """Given to pytest's ``-c``; None: as pytest finds it."""
+    launcher: tuple[str, ...] = ()
+    """Command that runs the interpreter; empty: it runs by itself."""
+    callgrind_output: Path | None = None
+    """Where the callgrind that is the launcher writes; None: nothing is counted."""
+    profiles: bool = False
+    """Whether rounds may be profiled, function by function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +139,8 @@ class Worker:
                 "cpu": settings.cpu,
                 "lockstep": settings.is_lockstep,
                 "memory": settings.measures_memory,
+                "callgrind_output": settings.callgrind_output and str(settings.callgrind_output),
+                "profiles": settings.profiles,
                 "modules": settings.modules,
                 "arguments": _pytest_arguments(settings),
                 "benchmark_arguments": _benchmark_arguments(settings),
@@ -257,7 +265,7 @@ def _spawn(settings: WorkerSettings, mark: str) -> "subprocess.Popen[bytes]":
         paths.append(environ["PYTHONPATH"])
     environ["PYTHONPATH"] = os.pathsep.join(paths)
     return subprocess.Popen(
-        [str(settings.python), "-P", str(_AGENT)],
+        [*settings.launcher, str(settings.python), "-P", str(_AGENT)],
         cwd=settings.root,
         env=environ,
         stdin=subprocess.PIPE,

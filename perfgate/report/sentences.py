@@ -20,6 +20,7 @@ from perfgate.model import (
     ReferenceKind,
     Verdict,
 )
+from perfgate.report.counted import by_counts, witness
 from perfgate.report.text import Quoted, Sentence, shorten
 from perfgate.units import (
     format_bytes,
@@ -93,6 +94,7 @@ def explain(
         parts += [_breach(breach) for breach in judgement.breaches]
     if judgement.reason is not Reason.MORE_MEMORY:
         parts += _grown(judgement, MemoryOutcome.MORE)
+    parts += witness(judgement)
     if judgement.similar:
         was = (
             "It was probably renamed to"
@@ -122,6 +124,8 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
             return [_memory_rule(judgement), *_grown(judgement, MemoryOutcome.MORE)]
         case Reason.MEMORY_UNCLEAR:
             return [_MEMORY_UNCLEAR, *_grown(judgement, MemoryOutcome.UNCLEAR)]
+        case Reason.MORE_INSTRUCTIONS | Reason.FEWER_INSTRUCTIONS | Reason.SAME_INSTRUCTIONS:
+            return by_counts(judgement)
         case Reason.FASTER:
             rule = ". A slowdown could now hide under the old time."
             return [("Faster than ", *_against(judgement), rule)]

@@ -7,6 +7,7 @@ pytest-benchmark's own.
 """
 
 import functools
+import gc
 import inspect
 import sys
 import time
@@ -22,6 +23,7 @@ __all__ = [
     "Conductor",
     "Stopwatch",
     "Target",
+    "Timing",
     "Unfit",
     "calibrate",
     "forget_results",
@@ -68,6 +70,9 @@ class Target(Protocol):
     def time_round(self, iterations: int) -> float:
         """Run one round and return its duration in seconds (all iterations together)."""
 
+    def empty(self) -> "Target":
+        """Return the same without an operation: what measuring itself costs."""
+
     def finish(self) -> Any:
         """Return what the benchmark fixture returns to the test."""
 
@@ -86,6 +91,13 @@ class Conductor(Protocol):
 
     def watch(self, name: str, extra_info: dict[str, Any]) -> None:
         """Keep the dictionary that the test fills with numbers of its own, now or later."""
+
+
+class Timing(Protocol):
+    """What stands around each measured region."""
+
+    def time(self, run: Callable[[], float]) -> float:
+        """Run and return a duration in seconds."""
 
 
 class Stopwatch:
@@ -109,11 +121,12 @@ class Call:
     def __init__(
         self,
         fixture: Any,
-        stopwatch: Stopwatch,
+        stopwatch: Timing,
         function: Callable[..., Any],
         args: Any,
         kwargs: dict[str, Any],
     ) -> None:
+        self._fixture = fixture
         self._stopwatch = stopwatch
         self._function = function
         self._args = args
@@ -128,6 +141,10 @@ class Call:
         """Time ``iterations`` calls."""
         return self._stopwatch.time(lambda: float(self._runner(range(iterations))))
 
+    def empty(self) -> "Call":
+        """Return a call of the cheapest there is."""
+        return Call(self._fixture, self._stopwatch, gc.isenabled, (), {})
+
     def finish(self) -> Any:
         """Call once more, for the answer."""
         return self._function(*self._args, **self._kwargs)
@@ -139,7 +156,7 @@ class Pedantic:
     mode = "pedantic"
     call: Callable[[], Any] | None = None
 
-    def __init__(self, fixture: Any, stopwatch: Stopwatch, options: "_PedanticOptions") -> None:
+    def __init__(self, fixture: Any, stopwatch: Timing, options: "_PedanticOptions") -> None:
         self._fixture = fixture
         self._stopwatch = stopwatch
         self._options = options
@@ -168,6 +185,10 @@ class Pedantic:
         if options.teardown is not None:
             options.teardown(*args, **kwargs)
         return duration_s
+
+    def empty(self) -> Call:
+        """Return a call of the cheapest there is, without a setup."""
+        return Call(self._fixture, self._stopwatch, gc.isenabled, (), {})
 
     def finish(self) -> Any:
         """Return the last round's answer, or call once more where rounds keep none."""
@@ -239,19 +260,22 @@ def calibrate(target: Target, round_s: float) -> float:
         iterations *= max(2, min(10, int(growth)))
 
 
-def install(conductor: Conductor, *, in_lockstep: bool) -> None:
-    """Replace what happens inside the benchmark fixture, for the rest of this process."""
+def install(conductor: Conductor, *, in_lockstep: bool, timing: Timing | None = None) -> None:
+    """Replace what happens inside the benchmark fixture, for the rest of this process.
+
+    ``timing`` stands around each measured region in lockstep; None: a stopwatch.
+    """
     if in_lockstep:
-        _install_lockstep(conductor)
+        _install_lockstep(conductor, timing)
     else:
         _install_recording(conductor)
 
 
-def _install_lockstep(conductor: Conductor) -> None:
+def _install_lockstep(conductor: Conductor, timing: Timing | None) -> None:
     queue = RunQueue()
 
-    def stopwatch(fixture: Any) -> Stopwatch:
-        return Stopwatch(fixture._timer, queue)  # noqa: SLF001 - see module
+    def stopwatch(fixture: Any) -> Timing:
+        return timing or Stopwatch(fixture._timer, queue)  # noqa: SLF001 - see module
 
     def measure(fixture: Any, target: Target) -> Any:
         _refuse_instrumentation()

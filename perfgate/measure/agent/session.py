@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 from .channel import Channel
+from .counting import CountingStopwatch, InstructionCounter, voluntary_waits
 from .fixture import (
     Target,
     Unfit,
@@ -25,6 +26,7 @@ from .fixture import (
     spare_the_repository,
 )
 from .memory import PeakMemory, kept_blocks
+from .profiling import ProfilingStopwatch
 
 __all__ = ["run"]
 
@@ -78,6 +80,9 @@ class Agent:
         self._benchmark_arguments: Sequence[str] = settings["benchmark_arguments"]
         self._module_names: Sequence[str] = settings["modules"]
         self._is_pinned = is_pinned
+        self._callgrind_output: str | None = settings["callgrind_output"]
+        self._counting: CountingStopwatch | None = None
+        self._profiling = ProfilingStopwatch() if settings["profiles"] else None
         self._process = os.getpid()
         self._collection_errors: list[tuple[str, str]] = []
         self._failure: tuple[str, str] | None = None
@@ -121,7 +126,12 @@ class Agent:
             self._refuse(
                 "pytest-benchmark is switched off (xdist, --benchmark-disable or --benchmark-skip)"
             )
-        install(self, in_lockstep=self._in_lockstep)
+        if self._callgrind_output is not None:
+            try:
+                self._counting = CountingStopwatch(InstructionCounter(self._callgrind_output))
+            except (OSError, RuntimeError) as error:
+                self._refuse(f"instructions cannot be counted here: {error}")
+        install(self, in_lockstep=self._in_lockstep, timing=self._counting or self._profiling)
 
     def pytest_collectreport(self, report: Any) -> None:
         """Remember a file that could not be collected."""
@@ -197,15 +207,7 @@ class Agent:
         """Run rounds as the parent passes the turn."""
         self._leave_fork()
         self._measure_once()
-        self._send(
-            {
-                "event": "ready",
-                "id": name,
-                "mode": target.mode,
-                "rounds": target.fixed_rounds,
-                "iterations": target.fixed_iterations,
-            }
-        )
+        self._announce(name, target)
         durations: list[float] = []
         iterations = 1
         while True:
@@ -216,14 +218,13 @@ class Agent:
                     self._send({"event": "calibrated"}, (seconds,))
                 case "warm-up":
                     iterations = message["iterations"]
-                    target.warm_up()
-                    for _ in range(message["rounds"]):
-                        target.time_round(iterations)
-                    self._send({"event": "warm"})
+                    self._warm_up(target, iterations, message["rounds"])
                 case "go":
-                    turn = [target.time_round(iterations) for _ in range(message["rounds"])]
-                    durations += turn
-                    self._send({"event": "rounds"}, turn)
+                    durations += self._take_turn(target, iterations, message["rounds"])
+                case "count" | "profile" as what:
+                    iterations = message["iterations"]
+                    look = self._count if what == "count" else self._profile
+                    durations += look(target, iterations, message["rounds"])
                 case "end":
                     self._rounds = [duration / iterations for duration in durations]
                     self._iterations = iterations
@@ -233,6 +234,53 @@ class Agent:
                     pytest.skip(message["why"])
 
     # --- inner workings
+
+    def _announce(self, name: str, target: Target) -> None:
+        if self._counting is not None:
+            self._counting.start()
+        self._send(
+            {
+                "event": "ready",
+                "id": name,
+                "mode": target.mode,
+                "rounds": target.fixed_rounds,
+                "iterations": target.fixed_iterations,
+            }
+        )
+
+    def _warm_up(self, target: Target, iterations: int, rounds: int) -> None:
+        target.warm_up()
+        for _ in range(rounds):
+            target.time_round(iterations)
+        self._send({"event": "warm"})
+
+    def _take_turn(self, target: Target, iterations: int, rounds: int) -> list[float]:
+        turn = [target.time_round(iterations) for _ in range(rounds)]
+        self._send({"event": "rounds"}, turn)
+        return turn
+
+    def _count(self, target: Target, iterations: int, rounds: int) -> list[float]:
+        """Count rounds, and once what counting itself costs; return the rounds' durations."""
+        counting = self._counting
+        assert counting is not None  # noqa: S101 - the parent asks those alone that it told to count
+        waits = voluntary_waits()
+        counted = [counting.count(target.time_round, iterations) for _ in range(rounds)]
+        waits = voluntary_waits() - waits
+        dump = counting.keep_last()
+        _, cost = counting.count(target.empty().time_round, 1)
+        self._send(
+            {"event": "counted", "waits": waits, "dump": dump},
+            [float(instructions - cost) for _, instructions in counted],
+        )
+        return [duration_s for duration_s, _ in counted]
+
+    def _profile(self, target: Target, iterations: int, rounds: int) -> list[float]:
+        """Profile rounds, each by itself; return their durations."""
+        profiling = self._profiling
+        assert profiling is not None  # noqa: S101 - the parent asks those alone that it told to
+        found = [profiling.profile(target.time_round, iterations) for _ in range(rounds)]
+        self._send({"event": "profiled", "rounds": [functions for _, functions in found]})
+        return [duration_s for duration_s, _ in found]
 
     def _run(self, item: Any, following: Any) -> None:
         self._failure = None

@@ -1,0 +1,1 @@
+"""How exact instruction counts are: programs, and what they found in docs/counts.md."""

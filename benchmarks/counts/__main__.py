@@ -1,0 +1,53 @@
+"""Command line: ``python -m benchmarks.counts --help``."""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from benchmarks.counts.accuracy import CONDITIONS, Subject, read_lines, record_run, table
+
+
+@click.group(context_settings={"show_default": True})
+def main() -> None:
+    """Measure how exact instruction counts are; without address randomisation: setarch -R."""
+
+
+@main.command()
+@click.argument("root", type=click.Path(path_type=Path, resolve_path=True))
+@click.argument("files", nargs=-1, required=True)
+@click.option("--python", type=click.Path(path_type=Path), required=True)
+@click.option("--runs", default=10)
+@click.option("--condition", type=click.Choice(list(CONDITIONS)), default=next(iter(CONDITIONS)))
+@click.option("--fixed-layout", is_flag=True, help="Say that this runs under setarch -R.")
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+def record(  # noqa: PLR0913, PLR0917 - one parameter per option
+    root: Path,
+    files: tuple[str, ...],
+    python: Path,
+    runs: int,
+    condition: str,
+    fixed_layout: bool,  # noqa: FBT001 - click passes by name
+    output: Path,
+) -> None:
+    """Count a suite again and again; append a line per run."""
+    subject = Subject(root=root, files=files, python=python)
+    for _ in range(runs):
+        line = record_run(
+            subject, dict(os.environ), condition=condition, is_fixed_layout=fixed_layout
+        )
+        with output.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+
+@main.command()
+@click.argument("recorded", type=click.Path(path_type=Path, exists=True))
+def show(recorded: Path) -> None:
+    """Print what the recorded runs show."""
+    for line in table(read_lines(recorded)):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""How far counts of unchanged code differ: between runs, CPU features, address layouts, machines.
+
+Every run is a line of a file, so that runs of several days and machines can be put together.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from perfgate.measure.counters import CountPlan, count_suites, find_valgrind
+from perfgate.measure.process import Progress, SuiteFiles
+
+__all__ = ["CONDITIONS", "Subject", "read_lines", "record_run", "table"]
+
+CONDITIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "as perfgate counts": {},
+    "this CPU's own features": {"GLIBC_TUNABLES": "glibc.malloc.check=0"},
+    "without AVX2": {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX2_Usable"},
+}
+"""Environment by name; the second leaves the C library to choose for this CPU."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A suite somewhere on this machine."""
+
+    root: Path
+    files: tuple[str, ...]
+    python: Path
+
+
+def record_run(
+    subject: Subject, environ: Mapping[str, str], *, condition: str, is_fixed_layout: bool
+) -> dict[str, Any]:
+    """Count once with one hash seed; return what there is to keep."""
+    valgrind = find_valgrind(environ)
+    if valgrind is None:
+        raise SystemExit("valgrind is not installed")
+    start_s, cpu_s = time.monotonic(), _children_s()
+    counts = count_suites(
+        CountPlan(
+            root=subject.root,
+            source_paths=(subject.root,),
+            suites=(SuiteFiles(name="suite", files=subject.files),),
+            python=subject.python,
+            environ={**environ, **CONDITIONS[condition]},
+            valgrind=valgrind,
+            timeout_s=120.0,
+            hash_seeds=(1,),
+            jobs=1,
+        ),
+        Progress(),
+    )
+    return {
+        "root": subject.root.name,
+        "condition": condition,
+        "fixed_layout": is_fixed_layout,
+        "seconds": time.monotonic() - start_s,
+        "cpu_s": _children_s() - cpu_s,
+        "counts": {name: one.instructions for name, one in counts.items() if one.instructions},
+        "left": {name: one.why for name, one in counts.items() if one.instructions is None},
+    }
+
+
+def _children_s() -> float:
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def table(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a row per suite and condition: how far each count is from its benchmark's median."""
+    yield "| suite | condition | runs | counts | within 0.1 % | within 0.2 % | farthest |"
+    yield "|---|---|---|---|---|---|---|"
+    for root in dict.fromkeys(line["root"] for line in lines):
+        own = [line for line in lines if line["root"] == root]
+        usual = _medians([line for line in own if line["condition"] == next(iter(CONDITIONS))])
+        for condition in dict.fromkeys(_condition(line) for line in own):
+            chosen = [line for line in own if _condition(line) == condition]
+            off = [
+                abs(count / usual[name] - 1)
+                for line in chosen
+                for name, count in line["counts"].items()
+                if name in usual
+            ]
+            shares = [
+                f"{sum(one <= bound for one in off) / len(off):.1%}" for bound in (1e-3, 2e-3)
+            ]
+            cells = (root, condition, len(chosen), len(off), *shares, f"{max(off):.3%}")
+            yield f"| {' | '.join(map(str, cells))} |"
+
+
+def _condition(line: Mapping[str, Any]) -> str:
+    fixed = ", without address randomisation" if line["fixed_layout"] else ""
+    return f"{line['condition']}{fixed}"
+
+
+def _medians(lines: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for line in lines:
+        for name, count in line["counts"].items():
+            found.setdefault(name, []).append(count)
+    return {name: median(counts) for name, counts in found.items()}
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """Read what earlier runs kept."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

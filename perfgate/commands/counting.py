@@ -1,0 +1,137 @@
+"""Instructions beside time: who counts, of what tree, and what is told where nobody can."""
+
+import os
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from perfgate.commands.selection import suite_files
+from perfgate.config import Config, Counters, Suite
+from perfgate.errors import UsageError
+from perfgate.gate import INSTRUCTIONS, is_more
+from perfgate.measure.counters import (
+    CountPlan,
+    build_of_here,
+    count_suites,
+    find_valgrind,
+    why_no_counters,
+)
+from perfgate.measure.lockstep import Side
+from perfgate.measure.process import Progress
+from perfgate.model import Baseline, Benchmark, Counts, Note, NoteKind
+
+__all__ = [
+    "check_counters",
+    "count_side",
+    "counts_here",
+    "suspects",
+    "uncounted_notes",
+    "with_counts",
+]
+
+_EVENTS: Final = Path("/sys/bus/event_source/devices/cpu")
+
+
+def check_counters(config: Config, environ: Mapping[str, str]) -> None:
+    """Refuse before anything is measured where instructions must be counted and cannot be.
+
+    Raises:
+        UsageError: valgrind is missing, the system is another one, or perf is asked for.
+    """
+    if config.counters is Counters.PERF:
+        here = "has" if _EVENTS.exists() else "has none of"
+        raise UsageError(
+            f'counters = "perf": not supported; this machine {here} the processor\'s counters, '
+            'and only valgrind\'s counts are the same on every machine: use "callgrind"'
+        )
+    if config.counters is Counters.CALLGRIND and (why := why_no_counters(environ)):
+        raise UsageError(why)
+
+
+def counts_here(config: Config, environ: Mapping[str, str]) -> bool:
+    """Say whether instructions are counted in this run."""
+    if config.counters is Counters.OFF:
+        return False
+    return config.counters is Counters.CALLGRIND or not why_no_counters(environ)
+
+
+def with_counts(
+    benchmarks: Sequence[Benchmark], counts: Mapping[str, Counts]
+) -> tuple[Benchmark, ...]:
+    """Put counts beside the times of the benchmarks that have some."""
+    return tuple(
+        msgspec.structs.replace(one, counts=counts[one.id])
+        if one.id in counts and one.runs
+        else one
+        for one in benchmarks
+    )
+
+
+def count_side(  # noqa: PLR0913 - what, where, and until when
+    side: Side,
+    suites: Iterable[Suite],
+    config: Config,
+    environ: Mapping[str, str],
+    progress: Progress,
+    *,
+    names: Collection[str],
+    deadline_s: float | None = None,
+) -> dict[str, Counts]:
+    """Count the named benchmarks in one tree, within the budget."""
+    valgrind = find_valgrind(environ)
+    if valgrind is None or not names:
+        return {}
+    plan = CountPlan(
+        root=side.root,
+        source_paths=side.source_paths,
+        suites=suite_files(suites),
+        python=side.python,
+        environ=environ,
+        valgrind=valgrind,
+        timeout_s=config.timeout_s,
+        deadline_s=time.monotonic() + config.budget_s if deadline_s is None else deadline_s,
+        selection=frozenset(names),
+        jobs=_cpus(),
+        pytest_configuration=side.pytest_configuration,
+    )
+    return count_suites(plan, progress)
+
+
+def suspects(
+    benchmarks: Iterable[Benchmark], approved: Mapping[str, Baseline], config: Config
+) -> frozenset[str]:
+    """Return the benchmarks that take more instructions than approved for this build."""
+    build = build_of_here()
+    found = set()
+    for one in benchmarks:
+        line = approved.get(one.id)
+        if line is None or line.counted_with != build or one.counts is None:
+            continue
+        before, after = line.metrics.get(INSTRUCTIONS), one.counts.instructions
+        threshold = config.rule_for(one.id, one.suite).counts_threshold
+        if before is not None and after is not None and is_more(before, after, threshold):
+            found.add(one.id)
+    return frozenset(found)
+
+
+def uncounted_notes(
+    config: Config, benchmarks: Iterable[Benchmark], environ: Mapping[str, str]
+) -> list[Note]:
+    """Say what was not counted although it was to be, and why."""
+    if config.counters is Counters.OFF:
+        return []
+    if not counts_here(config, environ):
+        return [Note(kind=NoteKind.UNCOUNTED, facts=(why_no_counters(environ),))]
+    left = tuple(
+        f"{one.id}: {one.counts.why}"
+        for one in benchmarks
+        if one.counts is not None and one.counts.why
+    )
+    return [Note(kind=NoteKind.UNCOUNTED, facts=left)] if left else []
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1

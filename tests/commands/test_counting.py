@@ -1,0 +1,81 @@
+"""Asking for counts where they cannot be had, and holding results with counts to baselines."""
+
+import json
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from perfgate.measure.counters import build_of_here, why_no_counters
+from perfgate.model import Benchmark, Counts
+from tests.command_line import SHOP, approve, measured, perfgate, write_results
+from tests.git_repository import GitRepository
+
+SETTING = '[tool.perfgate]\ncounters = "{}"\nprocesses = 1\n'
+
+
+def _counted(name: str, instructions: float) -> Benchmark:
+    counts = Counts(instructions=instructions, build=build_of_here())
+    return msgspec.structs.replace(measured(name), counts=counts)
+
+
+def test_the_processor_s_own_counters_are_refused_before_anything_runs(
+    project: GitRepository,
+) -> None:
+    project.write("pyproject.toml", SETTING.format("perf"))
+    done = perfgate(project.path, "check", "--paired", "never")
+    assert (done.status, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert 'counters = "perf": not supported' in line
+    assert 'use "callgrind"' in line
+
+
+def test_a_missing_valgrind_is_told_with_the_way_to_install_it(
+    project: GitRepository, tmp_path: Path
+) -> None:
+    done = perfgate(project.path, "run", "--counters", PATH=str(tmp_path))
+    assert (done.status, done.out) == (2, "")
+    assert "install valgrind" in done.err or "on Linux on x86_64 only" in done.err
+
+
+def test_results_with_more_instructions_than_approved_are_red_whatever_their_time(
+    tmp_path: Path,
+) -> None:
+    approve(tmp_path, _counted("test_total", 1e6), _counted("test_names", 1e6))
+    current = write_results(
+        tmp_path / "r.json", _counted("test_total", 1.05e6), _counted("test_names", 1.001e6)
+    )
+    done = perfgate(tmp_path, "compare", current, "--report", "report.json")
+    assert done.status == 1, done.err
+    report = json.loads((tmp_path / "report.json").read_text())
+    verdicts = {one["benchmark"].removeprefix(SHOP): one for one in report["judgements"]}
+    assert verdicts["test_names"]["verdict"] == "passed"
+    assert verdicts["test_total"]["reason"] == "more-instructions"
+    assert "1,000,000 → 1,050,000 (+5.0 %) against its baseline" in " ".join(done.out.split())
+
+
+@pytest.mark.counts
+@pytest.mark.skipif(bool(why_no_counters(os.environ)), reason=why_no_counters(os.environ) or "-")
+def test_counts_find_what_committed_times_cannot(project: GitRepository) -> None:
+    """The times are made those of another CPU; half a percent would stay unseen, three do not."""
+    settings = project.path / "pyproject.toml"
+    counting = settings.read_text().replace(
+        "processes = 3", 'processes = 1\ncounters = "callgrind"'
+    )
+    settings.write_text(counting)
+    done = perfgate(project.path, "update-baselines", "--reason", "first")
+    assert done.status == 0, done.err
+    (line,) = (project.path / "baselines").rglob("*.json")
+    text = line.read_text()
+    assert '"instructions"' in text
+    line.write_text(text.replace('"cpu": "', '"cpu": "another '))
+    done = perfgate(project.path, "check", "--paired", "never")
+    assert done.status == 0, done.out + done.err
+    code = project.path / "src" / "shop.py"
+    code.write_text(
+        code.read_text().replace("sum(range(1000))", "sum(range(1030)) - sum(range(1000, 1030))")
+    )
+    done = perfgate(project.path, "check", "--paired", "never")
+    assert done.status == 1, done.out + done.err
+    assert "It takes more instructions" in done.out

@@ -1,0 +1,167 @@
+"""Counting real suites under a real valgrind; figures are exact, so no margin is wide."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from perfgate.measure.counters import (
+    CountPlan,
+    build_of_here,
+    callgrind_environ,
+    count_suites,
+    find_valgrind,
+    why_no_counters,
+)
+from perfgate.measure.process import Progress, SuiteFiles
+from perfgate.model import Counts
+from tests.measure.suites import BUSY, ENVIRON, FILE, write
+
+needs_valgrind = pytest.mark.skipif(
+    bool(why_no_counters(os.environ)), reason=why_no_counters(os.environ) or "valgrind is here"
+)
+SUITE = f"""
+import time, threading
+import pytest
+{BUSY}
+def test_busy(benchmark):
+    assert benchmark(busy, 1000) == 499500
+
+def test_one_percent_more(benchmark):
+    assert benchmark(busy, 1010) == 509545
+
+def test_setup_is_not_counted(benchmark):
+    benchmark.pedantic(
+        busy, setup=lambda: ((busy(200_000) and 1000,), {{}}), rounds=6, teardown=lambda n: busy(n)
+    )
+
+def test_nothing(benchmark):
+    benchmark(lambda: None)
+
+def test_sleeps(benchmark):
+    benchmark(time.sleep, 0.001)
+
+def test_fails(benchmark):
+    benchmark(busy, 10)
+    assert False, "the answer is wrong"
+
+@pytest.mark.skip(reason="not today")
+def test_skipped(benchmark):
+    benchmark(busy, 10)
+
+def test_ends_its_process(benchmark):
+    import os
+    benchmark(os._exit, 7)
+
+def test_after_the_end(benchmark):
+    assert benchmark(busy, 1000) == 499500
+"""
+
+
+def _counted(root: Path, *, seeds: tuple[int, ...] = (1,), **environ: str) -> dict[str, Counts]:
+    valgrind = find_valgrind(os.environ)
+    assert valgrind is not None
+    counts = count_suites(
+        CountPlan(
+            root=root,
+            source_paths=(root,),
+            suites=(SuiteFiles(name="suite", files=(FILE,)),),
+            python=Path(sys.executable),
+            environ={**ENVIRON, **environ},
+            valgrind=valgrind,
+            timeout_s=30.0,
+            hash_seeds=seeds,
+            jobs=2,
+        ),
+        Progress(),
+    )
+    return {name.partition("::")[2]: one for name, one in counts.items()}
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("counted"), {FILE: SUITE})
+
+
+@pytest.fixture(scope="module")
+def counted(suite: Path) -> Mapping[str, Counts]:
+    return _counted(suite)
+
+
+def _instructions(counts: Mapping[str, Counts], name: str) -> float:
+    instructions = counts[name].instructions
+    assert instructions is not None, counts[name].why
+    return instructions
+
+
+@pytest.mark.counts
+@needs_valgrind
+class TestUnderValgrind:
+    def test_another_run_counts_the_same(self, counted: Mapping[str, Counts], suite: Path) -> None:
+        again = _counted(suite)
+        for name in ("test_busy", "test_one_percent_more", "test_after_the_end", "test_nothing"):
+            known = _instructions(counted, name)
+            assert _instructions(again, name) == pytest.approx(known, rel=1e-3, abs=2)
+
+    def test_one_percent_more_work_is_one_percent_more_instructions(
+        self, counted: Mapping[str, Counts]
+    ) -> None:
+        ratio = _instructions(counted, "test_one_percent_more") / _instructions(
+            counted, "test_busy"
+        )
+        assert ratio == pytest.approx(1.01, abs=0.002)
+
+    def test_setup_and_teardown_are_not_counted(self, counted: Mapping[str, Counts]) -> None:
+        ratio = _instructions(counted, "test_setup_is_not_counted") / _instructions(
+            counted, "test_busy"
+        )
+        assert ratio == pytest.approx(1.0, abs=0.02)
+
+    def test_a_call_of_nothing_costs_next_to_nothing(self, counted: Mapping[str, Counts]) -> None:
+        assert 1 <= _instructions(counted, "test_nothing") < 3000
+
+    def test_what_comes_after_a_lost_process_is_counted(
+        self, counted: Mapping[str, Counts]
+    ) -> None:
+        known = _instructions(counted, "test_busy")
+        assert _instructions(counted, "test_after_the_end") == pytest.approx(known, rel=2e-3)
+
+    @pytest.mark.parametrize(
+        ("name", "why"),
+        [
+            pytest.param("test_sleeps", "it waits", id="sleeps"),
+            pytest.param("test_fails", "the answer is wrong", id="fails"),
+            pytest.param("test_skipped", "not today", id="is-skipped"),
+            pytest.param("test_ends_its_process", "ended with status 7", id="ends-its-process"),
+        ],
+    )
+    def test_what_cannot_be_counted_says_why(
+        self, counted: Mapping[str, Counts], name: str, why: str
+    ) -> None:
+        assert counted[name].instructions is None
+        assert why in counted[name].why
+
+    def test_the_build_is_named(self, counted: Mapping[str, Counts]) -> None:
+        assert {one.build for one in counted.values()} == {build_of_here()}
+
+
+# --- without valgrind --------------------------------------------------------------------------
+
+
+def test_a_missing_valgrind_is_told_with_the_way_to_install_it(tmp_path: Path) -> None:
+    why = why_no_counters({"PATH": str(tmp_path)})
+    assert "apt-get install valgrind" in why or "Linux on x86_64 only" in why
+
+
+def test_the_c_library_is_told_to_forget_what_this_cpu_can_do() -> None:
+    assert "-AVX2" in callgrind_environ({})["GLIBC_TUNABLES"]
+
+
+def test_tunables_of_the_user_s_own_win() -> None:
+    assert callgrind_environ({"GLIBC_TUNABLES": "x"})["GLIBC_TUNABLES"] == "x"
+
+
+def test_the_build_names_the_exact_version() -> None:
+    assert build_of_here().startswith(sys.version.split()[0])
