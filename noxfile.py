@@ -127,7 +127,7 @@ def browser(session: nox.Session) -> None:
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         session.error("no Chromium is installed")
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "browser"))
-    with session.chdir("web"):
+    with session.chdir("perfgate/report/web/source"):
         session.run("npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", external=True)
         session.run("npm", "run", "--silent", "build", external=True)
     session.run("git", "diff", "--exit-code", "--", "perfgate/report/web", external=True)

@@ -8,4 +8,4 @@ const parts = names.map((name) => {
   const { version } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf-8"));
   return `${name} ${version}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf-8").trim()}\n`;
 });
-writeFileSync("../perfgate/report/web/charts.LICENSE.txt", parts.join("\n---\n\n"));
+writeFileSync("../charts.LICENSE.txt", parts.join("\n---\n\n"));
