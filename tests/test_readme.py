@@ -15,6 +15,7 @@ from perfgate.units import parse_ratio, parse_seconds
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+COUNTS = (ROOT / "docs" / "counts.md").read_text(encoding="utf-8")
 TABLES = ("root", "file", "suites", "overrides", "waivers", "counters", "counts_threshold")
 """Fields of the settings that are no lines of their own in the table (see also docs/counts.md)."""
 
@@ -78,7 +79,14 @@ def test_every_known_metric_is_named() -> None:
 
 
 def test_every_command_is_named() -> None:
-    assert {words[0] for words in _quoted_commands()} >= set(cli.commands)
+    named = {words[0] for words in _quoted_commands()}
+    named |= set(re.findall(r"`perfgate (\w+)", COUNTS))
+    assert named >= set(cli.commands)
+
+
+def test_what_the_table_leaves_to_the_page_on_counts_stands_there() -> None:
+    for name in ("counters", "counts_threshold"):
+        assert re.search(rf"^{name} = ", COUNTS, re.MULTILINE)
 
 
 @pytest.mark.parametrize("words", _quoted_commands(), ids=" ".join)
