@@ -227,6 +227,16 @@ BASELINE = ("evidence", 0, "baseline")
         pytest.param(put(*RUN, "line", value=1), "unknown field", id="unknown-field"),
         pytest.param(put(*RUN, "metrics", value={"m": 1e200}), "too large", id="metric"),
         pytest.param(put(*RUN, "rss_growth_bytes", value=10**30), "too large|range", id="memory"),
+        pytest.param(
+            put("results", "benchmarks", 0, "counts", value={"instructions": 1e30, "build": "x"}),
+            "more instructions than",
+            id="instructions",
+        ),
+        pytest.param(
+            put("evidence", 1, "base_counts", value={"instructions": -1, "build": "x"}),
+            "must not be negative",
+            id="instructions-of-the-merge-base",
+        ),
         pytest.param(put(*PAIRS, "explore", value=[1e9]), "no two programs", id="effect"),
         pytest.param(put(*PAIRS, "confirm", value=[0.1] * 31), "more than 30 pairs", id="pairs"),
         pytest.param(put(*PAIRS, "reference_s", value=0), "is no time", id="reference"),

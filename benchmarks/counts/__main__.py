@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from benchmarks.counts.accuracy import CONDITIONS, Subject, read_lines, record_run, table
+from benchmarks.counts.accuracy import (
+    CONDITIONS,
+    Subject,
+    error_rates,
+    read_lines,
+    record_run,
+    table,
+)
 
 
 @click.group(context_settings={"show_default": True})
@@ -45,7 +52,8 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter per option
 @click.argument("recorded", type=click.Path(path_type=Path, exists=True))
 def show(recorded: Path) -> None:
     """Print what the recorded runs show."""
-    for line in table(read_lines(recorded)):
+    lines = read_lines(recorded)
+    for line in (*table(lines), "", *error_rates(lines)):
         print(line)
 
 

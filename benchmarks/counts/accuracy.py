@@ -3,6 +3,7 @@
 Every run is a line of a file, so that runs of several days and machines can be put together.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +12,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from perfgate.gate import is_more
 from perfgate.measure.counters import CountPlan, count_suites, find_valgrind
 from perfgate.measure.process import Progress, SuiteFiles
 
-__all__ = ["CONDITIONS", "Subject", "read_lines", "record_run", "table"]
+__all__ = ["CONDITIONS", "Subject", "error_rates", "read_lines", "record_run", "table"]
 
 CONDITIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "as perfgate counts": {},
@@ -93,6 +95,25 @@ def table(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             ]
             cells = (root, condition, len(chosen), len(off), *shares, f"{max(off):.3%}")
             yield f"| {' | '.join(map(str, cells))} |"
+
+
+def error_rates(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a row per suite: every run as the baseline of every other, as it is and 1 % slower.
+
+    Of what perfgate does alone; the count of a slower one is that count with a hundredth more.
+    """
+    lines = [line for line in lines if line["condition"] == next(iter(CONDITIONS))]
+    yield "| suite | pairs of counts | unchanged goes red | 1 % more is found |"
+    yield "|---|---|---|---|"
+    for root in dict.fromkeys(line["root"] for line in lines):
+        counts: dict[str, list[float]] = {}
+        for line in lines:
+            for name, count in line["counts"].items() if line["root"] == root else ():
+                counts.setdefault(name, []).append(float(f"{count:.4g}"))
+        pairs = [pair for own in counts.values() for pair in itertools.permutations(own, 2)]
+        red = sum(is_more(before, after, 0.01) for before, after in pairs)
+        found = sum(is_more(before, 1.01 * after, 0.01) for before, after in pairs)
+        yield f"| {root} | {len(pairs)} | {red} | {found / max(1, len(pairs)):.1%} |"
 
 
 def _condition(line: Mapping[str, Any]) -> str:

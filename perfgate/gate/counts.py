@@ -27,9 +27,10 @@ __all__ = ["INSTRUCTIONS", "is_more", "is_other_count", "with_counts"]
 
 INSTRUCTIONS: Final = "instructions"
 """Name of the metric in a baseline line."""
-_REACH: Final = 0.9
-"""Share of the threshold from which it counts as reached, as for time: a change of exactly the
-threshold would be found in half of all cases otherwise."""
+_REACH: Final = 0.75
+"""Share of the threshold from which it counts as reached: a change of exactly the threshold would
+be found in half of all cases otherwise. From one folder or environment to another the same code was
+off by up to 0.23 %, so that 1 % more is found, and what is unchanged is far from 0.75 %."""
 _SHARE_CUT: Final = 0.2
 """Share of the threshold that a change must add itself to be red for the sum of several."""
 _FLOOR_INSTRUCTIONS: Final = 20.0

@@ -251,7 +251,15 @@ class Worker:
         drain, _ = self._threads
         drain.join(_DRAIN_GRACE_S)  # its last words may still be in the pipe
         tail = self._tail.decode(errors="replace").strip().splitlines()[-8:]
-        return WorkerLost("\n".join((_ended(status), *(line[-_LONGEST_LINE:] for line in tail))))
+        return WorkerLost("\n".join((_ended(status), *map(_shortened, tail))))
+
+
+def _shortened(line: str) -> str:
+    """Cut the middle out of a long line: it says first what is wrong, and last where."""
+    if len(line) <= _LONGEST_LINE:
+        return line
+    head = _LONGEST_LINE // 2
+    return f"{line[:head]}…{line[-(_LONGEST_LINE - 1 - head) :]}"
 
 
 def _spawn(settings: WorkerSettings, mark: str) -> "subprocess.Popen[bytes]":
