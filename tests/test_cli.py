@@ -29,6 +29,7 @@ COMMANDS = (
     "check",
     "comment",
     "compare",
+    "explain",
     "init",
     "merge",
     "record",
