@@ -111,7 +111,7 @@ def _settings(side: Side, benchmark: str, environ: Mapping[str, str]) -> WorkerS
         python=side.python,
         root=side.root,
         source_paths=side.source_paths,
-        files=(benchmark,),
+        files=(benchmark.partition("::")[0],),
         environ=environ,
         hash_seed=1,
         is_lockstep=True,

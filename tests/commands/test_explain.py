@@ -115,7 +115,7 @@ def test_functions_in_c_are_counted_and_callgrind_s_files_are_kept(tmp_path: Pat
     ("name", "status", "problem"),
     [
         pytest.param("benchmarks/test_other.py::test_x", 2, "no suite has a file", id="no-suite"),
-        pytest.param(f"{SHOP}test_x", 2, "not found", id="no-benchmark"),
+        pytest.param(f"{SHOP}test_x", 2, "it is not there", id="no-benchmark"),
     ],
 )
 def test_what_is_not_there_cannot_be_explained(
