@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-AXE = Path(__file__).parents[2] / "perfgate/report/web/source/node_modules" / "axe-core" / "axe.min.js"
+_SOURCE = Path(__file__).parents[2] / "perfgate/report/web/source"
+AXE = _SOURCE / "node_modules/axe-core/axe.min.js"
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
