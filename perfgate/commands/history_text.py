@@ -1,13 +1,13 @@
 """The past for a terminal: what changed last, a line for each benchmark, what was left out."""
 
 import datetime as dt
-import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from perfgate.commands.history import Past
 from perfgate.history.findings import Finding
 from perfgate.history.past import History, Series, Shift
+from perfgate.report.console import console_of
 from perfgate.report.text import shorten, visible
 from perfgate.report.trend import sparkline
 from perfgate.stats.changepoint import ChangeKind
@@ -32,20 +32,7 @@ _KINDS: Final = {
 
 def render_history(past: Past, *, width: int, color: bool, verbose: bool) -> str:
     """Render for so many columns; ``verbose`` leaves nothing out."""
-    from rich.console import Console
-
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        legacy_windows=False,
-        _environ={},
-    )
+    console = console_of(width, color=color)
     history = past.history
     limit = None if verbose else _LAST
     with console.capture() as captured:

@@ -5,9 +5,8 @@ import os
 import platform
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Final
 
 from perfgate.errors import UsageError
 from perfgate.measure.counting import LONG_INSTRUCTIONS, OUT_OF_BUDGET, Conversation, Count, Left
+from perfgate.measure.crew import Crew
 from perfgate.measure.process import Progress, SuiteFiles
 from perfgate.measure.worker import Worker, WorkerLost, WorkerSettings
 from perfgate.model import Counts
@@ -168,14 +168,11 @@ def _combined(by_seed: Mapping[int, Count], build: str) -> Counts:
 
 
 @dataclass(slots=True)
-class _Found:
-    """What all threads know: counts so far, and living workers, to end them on interrupt."""
+class _Found(Crew):
+    """What all threads know besides: counts so far."""
 
     counts: dict[str, dict[int, Count]] = field(default_factory=dict)
-    workers: set[Worker] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
     folder: Path = Path()
-    is_stopped: bool = False
 
     def note(self, name: str, seed: int, count: Count) -> None:
         with self.lock:
@@ -189,26 +186,6 @@ class _Found:
             one > LONG_INSTRUCTIONS if not isinstance(one, Left) else one is not OUT_OF_BUDGET
             for one in known
         )
-
-    def start(self, make: Callable[[], Worker]) -> Worker:
-        with self.lock:
-            if self.is_stopped:
-                raise KeyboardInterrupt
-            worker = make()
-            self.workers.add(worker)
-            return worker
-
-    def end(self, worker: Worker) -> None:
-        worker.kill()
-        with self.lock:
-            self.workers.discard(worker)
-
-    def stop(self) -> None:
-        with self.lock:
-            self.is_stopped = True
-            workers = tuple(self.workers)
-        for worker in workers:
-            worker.end_process()
 
 
 class _Process:
@@ -227,28 +204,26 @@ class _Process:
         remaining: Sequence[str] | None = None
         while remaining is None or remaining:
             output = Path(tempfile.mkdtemp(dir=self._found.folder)) / "callgrind"
-            worker = self._found.start(lambda output=output: self._worker(output))  # type: ignore[misc]
+            worker = self._found.start(self._settings(output))
             try:
                 remaining = self._run_in(worker, remaining)
             finally:
                 self._found.end(worker)
                 shutil.rmtree(output.parent, ignore_errors=True)
 
-    def _worker(self, output: Path) -> Worker:
+    def _settings(self, output: Path) -> WorkerSettings:
         plan = self._plan
-        return Worker(
-            WorkerSettings(
-                python=plan.python,
-                root=plan.root,
-                source_paths=plan.source_paths,
-                files=self._suite.files,
-                environ=callgrind_environ(plan.environ),
-                hash_seed=self._seed,
-                is_lockstep=True,
-                pytest_configuration=plan.pytest_configuration,
-                launcher=callgrind_command(plan.valgrind, output, "--dump-line=no"),
-                callgrind_output=output,
-            )
+        return WorkerSettings(
+            python=plan.python,
+            root=plan.root,
+            source_paths=plan.source_paths,
+            files=self._suite.files,
+            environ=callgrind_environ(plan.environ),
+            hash_seed=self._seed,
+            is_lockstep=True,
+            pytest_configuration=plan.pytest_configuration,
+            launcher=callgrind_command(plan.valgrind, output, "--dump-line=no"),
+            callgrind_output=output,
         )
 
     def _run_in(self, worker: Worker, remaining: Sequence[str] | None) -> Sequence[str]:

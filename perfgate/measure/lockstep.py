@@ -10,7 +10,6 @@ import itertools
 import math
 import os
 import random
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from perfgate.errors import MeasurementError, ReferenceTreeError
+from perfgate.measure.crew import Crew
 from perfgate.measure.process import Outcome, Progress, outcome_of
 from perfgate.measure.turns import Finish, take_turns
 from perfgate.measure.worker import Worker, WorkerLost, WorkerSettings
@@ -87,35 +87,11 @@ class GroupOutcome:
 
 
 @dataclass(slots=True)
-class _Registry:
-    """What all threads know: living workers, to end them on interrupt, and what hung already."""
+class _Registry(Crew):
+    """What all threads know besides: what hung already."""
 
-    workers: set[Worker] = field(default_factory=set)
     hung: dict[tuple[str, str], Failure] = field(default_factory=dict)
     """By side and benchmark."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    is_stopped: bool = False
-
-    def start(self, settings: WorkerSettings) -> Worker:
-        with self.lock:
-            if self.is_stopped:
-                raise KeyboardInterrupt
-            worker = Worker(settings)
-            self.workers.add(worker)
-            return worker
-
-    def end(self, worker: Worker) -> None:
-        worker.kill()
-        with self.lock:
-            self.workers.discard(worker)
-
-    def stop(self) -> None:
-        """End every worker, from another thread than theirs; their threads then come to an end."""
-        with self.lock:
-            self.is_stopped = True
-            workers = tuple(self.workers)
-        for worker in workers:
-            worker.end_process()
 
 
 def available_cpus() -> tuple[int | None, ...]:

@@ -1,10 +1,10 @@
 """A report for a terminal: a table, worst first, what to do, and the verdict as the last line."""
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from perfgate.model import Report
+from perfgate.report.console import console_of
 from perfgate.report.text import plain
 from perfgate.report.view import ReportView, Row, Section, Tone, build_view
 
@@ -28,20 +28,7 @@ def render_terminal(report: Report, *, width: int, color: bool, verbose: bool = 
 
     ``verbose`` lists passed benchmarks however many there are, and explains every row.
     """
-    from rich.console import Console
-
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        legacy_windows=False,
-        _environ={},
-    )
+    console = console_of(width, color=color)
     listed = len(report.judgements) if verbose else _LISTED
     view = build_view(report, longest_folded=listed)
     with console.capture() as captured:
