@@ -122,6 +122,18 @@ class Series(_Value, frozen=True, kw_only=True):
         return self.ok + self.failed
 
 
+class Moment(_Value, frozen=True, kw_only=True):
+    """What ended in one interval of a load; times are of its successes."""
+
+    at_s: float
+    """Its end, from the start of the load."""
+    count: int
+    failed: int
+    median_s: float | None = None
+    p99_s: float | None = None
+    """None where too few ended."""
+
+
 class LoadRun(_Value, frozen=True, kw_only=True):
     """Everything that one load showed, with its verdict and why."""
 
@@ -138,6 +150,8 @@ class LoadRun(_Value, frozen=True, kw_only=True):
     series: tuple[Series, ...] = ()
     """By name, where operations have several."""
     generators: tuple[Generator, ...] = ()
+    timeline: tuple[Moment, ...] = ()
+    """The earliest first; intervals may be of different lengths."""
     dropped: int = 0
     """Arrivals that found too many under way."""
     unfinished: int = 0

@@ -1,9 +1,7 @@
 """A report's page as a file: what its markup, its policy and its data hold, without a browser."""
 
 import base64
-import gzip
 import hashlib
-import json
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -16,6 +14,7 @@ from perfgate.report.page import render_html
 from perfgate.report.text import plain
 from perfgate.report.view import build_view
 from tests import report_cases
+from tests.page_contents import contents_of
 from tests.paired_report import paired_report
 
 
@@ -47,12 +46,6 @@ class _Page(HTMLParser):
     def rows(self) -> list[str]:
         found = (attributes.get("id") or "" for tag, attributes in self.elements if tag == "tr")
         return [name for name in found if name.startswith("benchmark:")]
-
-
-def contents_of(content: bytes) -> Any:
-    found = re.search(rb'id="contents">([^<]*)</script>', content)
-    assert found is not None
-    return json.loads(gzip.decompress(base64.b64decode(found.group(1))))
 
 
 def test_the_policy_lets_in_only_what_has_the_hash_of_our_own_scripts_and_style() -> None:

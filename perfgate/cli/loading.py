@@ -85,7 +85,7 @@ _judged = _options(
 _files = _options(
     click.option("--json", "json_file", metavar="FILE", help="All numbers; compare reads it."),
     click.option("--markdown", metavar="FILE", help="A table for people."),
-    click.option("--html", metavar="FILE", help="A page of its own, without scripts."),
+    click.option("--html", metavar="FILE", help="A page with charts that stands alone."),
 )
 _large = _options(
     click.option("--locust", metavar="FILE", help="Let Locust run this locustfile."),
@@ -196,11 +196,8 @@ def _work(scenario: str | None, options: dict[str, Any]) -> int:
 
 def _finish(run: "LoadRun", options: dict[str, Any]) -> int:
     from perfgate.load_run import encode_load_run
-    from perfgate.report.load_pages import (
-        render_load_html,
-        render_load_markdown,
-        render_load_text,
-    )
+    from perfgate.report.load_html import render_load_html
+    from perfgate.report.load_pages import render_load_markdown, render_load_text
 
     targets = [options[name] for name in ("json_file", "markdown", "html")]
     if targets.count("-") > 1:
@@ -212,7 +209,7 @@ def _finish(run: "LoadRun", options: dict[str, Any]) -> int:
     if options["markdown"]:
         write(options["markdown"], render_load_markdown(run).encode())
     if options["html"]:
-        write(options["html"], render_load_html(run).encode())
+        write(options["html"], render_load_html(run))
     for reason in (*run.failures, *run.doubts) if "-" in targets else ():
         say(f"perfgate: {run.outcome.value}: {reason}")
     return run.exit_status

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 
 from perfgate import __version__
 from perfgate.commands.load_check import NO_SUCCESS, check_run
@@ -15,6 +16,7 @@ from perfgate.errors import UsageError
 from perfgate.load import Closed, Live, LoadResult, Model, Open, Snapshot, Stage
 from perfgate.load.result import Times
 from perfgate.load.scenario import find_operation, prepared
+from perfgate.load.timeline import Timeline
 from perfgate.load_run import (
     LOAD_SCHEMA,
     Demand,
@@ -102,14 +104,16 @@ def run_in_process(
     """
     model = model_of(settings)
     operation = find_operation(settings.operation or "", folder)
-    watch = LimitWatch(settings)
+    watch, timeline = LimitWatch(settings), Timeline()
 
     def on_snapshot(snapshot: Snapshot) -> bool:
         progress(snapshot)
+        timeline.add(snapshot)
         return watch.is_over(snapshot)
 
     measurement = anyio.run(_measured, settings, operation, model, Live(on_snapshot))
-    return _run_of(settings, measurement, watch, revision)
+    run = _run_of(settings, measurement, watch, revision)
+    return msgspec.structs.replace(run, timeline=timeline.moments())
 
 
 async def _measured(

@@ -18,6 +18,7 @@ from perfgate.load.distributed import LoadState, Part, Sender, SenderState
 from perfgate.load.live import Snapshot, histogram_metrics
 from perfgate.load.locust_process import LocustPlan, MasterPlan, run_locust, run_worker
 from perfgate.load.outcomes import Outcome
+from perfgate.load.timeline import Timeline
 from perfgate.load.trust import doubts_of, has_lost, short_name
 from perfgate.load_run import (
     LOAD_SCHEMA,
@@ -87,17 +88,19 @@ def run_under_locust(
     """
     plan = _plan(settings, master, around.folder)
     _check_installed()
-    watch, shown = LimitWatch(settings), _Shown()
+    watch, shown, timeline = LimitWatch(settings), _Shown(), Timeline()
 
     def on_state(state: LoadState) -> bool:
         if not state.has_begun:
             return False
         snapshot = shown.snapshot(state)
         progress(snapshot)
+        timeline.add(snapshot)
         return watch.is_over(snapshot) or has_lost(state)
 
     state = run_locust(plan, python=around.python, environ=around.environ, on_state=on_state)
-    return _run_of(settings, plan, state, watch, around.revision)
+    run = _run_of(settings, plan, state, watch, around.revision)
+    return msgspec.structs.replace(run, timeline=timeline.moments())
 
 
 def run_worker_of(options: WorkerOptions, *, python: Path, environ: Mapping[str, str]) -> None:
@@ -218,6 +221,7 @@ class _Shown:
             dropped=state.dropped,
             per_s=per_s,
             metrics=_metrics(total, state),
+            times=total.times,
         )
 
 

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from perfgate.load.recorder import Recorder
 from perfgate.stats.histogram import ExponentialHistogram
+from perfgate.stats.histogram_data import HistogramData
 from perfgate.stats.quantiles import (
     MIN_ROUNDS_P50,
     MIN_ROUNDS_P90,
@@ -52,6 +53,8 @@ class Snapshot:
     """Successes per second since the snapshot before."""
     metrics: Mapping[str, float | None]
     """As of a result; None for what there is too little of."""
+    times: HistogramData
+    """Of the successes so far, or of a share of them."""
 
     @property
     def count(self) -> int:
@@ -93,6 +96,7 @@ class Live:
                 "error_rate": failed / (ok + failed) if ok + failed else None,
                 "dropped": float(recorder.dropped),
             },
+            times=self._histogram.data(),
         )
         self._ok_before, self._elapsed_before_s = ok, elapsed_s
         return self._on_snapshot(snapshot)

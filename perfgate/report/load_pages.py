@@ -1,4 +1,4 @@
-"""A load for a terminal, in GitHub's Markdown, and as a page without scripts."""
+"""A load for a terminal, and in GitHub's Markdown."""
 
 import functools
 from typing import Any, Final
@@ -6,9 +6,9 @@ from typing import Any, Final
 from perfgate.load_run import LoadRun
 from perfgate.report.load_view import LoadRow, build_load_view
 from perfgate.report.markup import cell, markdown
-from perfgate.report.text import Quoted, plain
+from perfgate.report.text import plain
 
-__all__ = ["render_load_html", "render_load_markdown", "render_load_text"]
+__all__ = ["render_load_markdown", "render_load_text"]
 
 _HEAD: Final = ("operations", "ended", "failed")
 
@@ -42,11 +42,6 @@ def render_load_markdown(run: LoadRun) -> str:
     return _rendered("load.md.j2", run)
 
 
-def render_load_html(run: LoadRun) -> str:
-    """Render a page of its own: no script, no image, nothing fetched."""
-    return _rendered("load.html.j2", run)
-
-
 def _rendered(name: str, run: LoadRun) -> str:
     text: str = _template(name).render(view=build_load_view(run))
     return text
@@ -56,22 +51,14 @@ def _rendered(name: str, run: LoadRun) -> str:
 def _template(name: str) -> Any:
     import jinja2
 
-    is_page = name.endswith(".html.j2")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("perfgate.report"),
         undefined=jinja2.StrictUndefined,
-        autoescape=is_page,  # noqa: S701 - Markdown: finalize puts outside text into code spans
-        finalize=_shown if is_page else markdown,
+        autoescape=False,  # noqa: S701 - Markdown: finalize puts outside text into code spans
+        finalize=markdown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = lambda value: cell((value,))
     return environment.get_template(name)
-
-
-def _shown(value: object) -> object:
-    """Hand text from outside to the escaping as what it is."""
-    if isinstance(value, Quoted):
-        return value.text
-    return plain(value) if isinstance(value, tuple) else value

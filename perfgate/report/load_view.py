@@ -1,18 +1,15 @@
 """A load for people: every number formatted and every sentence built, for whatever shows it."""
 
 import dataclasses
-import math
 from typing import Final
 
 from perfgate.load_run import Demand, DemandKind, LoadEngine, LoadOutcome, LoadRun, Series
 from perfgate.report.text import Quoted, Sentence
-from perfgate.stats.histogram_data import HistogramData
 from perfgate.units import format_bytes, format_duration, format_percent, format_seconds
 
-__all__ = ["Bar", "LoadRow", "LoadView", "build_load_view"]
+__all__ = ["LoadRow", "LoadView", "build_load_view"]
 
 _UNKNOWN: Final = "?"
-_BARS: Final = 40
 _OUTCOMES: Final = {
     LoadOutcome.PASSED: "passed",
     LoadOutcome.FAILED: "failed",
@@ -34,16 +31,6 @@ class LoadRow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """How many operations took a time in one range; ``share`` of the highest bar, 0 to 100."""
-
-    low: str
-    high: str
-    count: int
-    share: float
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LoadView:
     """All texts of a report on a load."""
 
@@ -59,7 +46,6 @@ class LoadView:
     """What failed and how often, the most frequent first."""
     generators: tuple[tuple[Quoted, str, str, str], ...]
     """Name, operations, processor, what is amiss."""
-    bars: tuple[Bar, ...]
     facts: tuple[Sentence, ...]
 
 
@@ -86,7 +72,6 @@ def build_load_view(run: LoadRun) -> LoadView:
             )
             for one in run.generators
         ),
-        bars=_bars(total.times),
         facts=_facts(run),
     )
 
@@ -133,27 +118,3 @@ def _facts(run: LoadRun) -> tuple[Sentence, ...]:
     if run.unfinished:
         facts.append((f"{run.unfinished:,} were under way at the end and are not counted",))
     return tuple(facts)
-
-
-def _bars(data: HistogramData) -> tuple[Bar, ...]:
-    """Put the buckets together into at most so many bars of one width on a logarithmic scale."""
-    least, greatest = data.min, data.max
-    if not data.positive or not least or not greatest or least <= 0:
-        return ()
-    count = min(_BARS, max(1, math.ceil(math.log2(greatest / least) * 8)))
-    step = math.log(greatest / least) / count
-    heights = [0] * count
-    for index, occurrences in data.positive:
-        value = 2.0 ** ((index + 0.5) / 2.0**data.scale)
-        place = int(math.log(value / least) / step) if step and value > least else 0
-        heights[min(place, count - 1)] += occurrences
-    highest = max(heights)
-    return tuple(
-        Bar(
-            low=format_seconds(least * math.exp(place * step)),
-            high=format_seconds(least * math.exp((place + 1) * step)),
-            count=height,
-            share=round(100 * height / highest, 1),
-        )
-        for place, height in enumerate(heights)
-    )

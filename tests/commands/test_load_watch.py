@@ -6,6 +6,7 @@ from perfgate.config import LoadSettings
 from perfgate.load.live import Snapshot
 from perfgate.load_run import Series
 from perfgate.stats.histogram import ExponentialHistogram
+from perfgate.stats.histogram_data import HistogramData
 
 
 def _watch(*limits: str, abort: bool = True, grace_s: float = 2.0) -> LimitWatch:
@@ -14,7 +15,15 @@ def _watch(*limits: str, abort: bool = True, grace_s: float = 2.0) -> LimitWatch
 
 
 def _snapshot(elapsed_s: float = 10.0, ok: int = 1000, **metrics: float | None) -> Snapshot:
-    return Snapshot(elapsed_s=elapsed_s, ok=ok, failed=0, dropped=0, per_s=100.0, metrics=metrics)
+    return Snapshot(
+        elapsed_s=elapsed_s,
+        ok=ok,
+        failed=0,
+        dropped=0,
+        per_s=100.0,
+        metrics=metrics,
+        times=HistogramData(scale=6),
+    )
 
 
 def test_a_limit_that_is_broken_ends_a_load_and_says_when() -> None:
