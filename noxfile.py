@@ -82,7 +82,7 @@ def locust(session: nox.Session) -> None:
 @nox.session
 def performance(session: nox.Session) -> None:
     """Hold the services' loads, rate limits and circuit breakers to their targets; 90 seconds."""
-    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", EVERYTHING, *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run(
         "python", "-m", "pytest", "-q", "-m", "performance", "tests/performance", *session.posargs
     )
@@ -98,14 +98,14 @@ def counts(session: nox.Session) -> None:
 @nox.session
 def versions(session: nox.Session) -> None:
     """Measure with every version of pytest-benchmark that is supported; slow, installs each."""
-    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", EVERYTHING, *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("python", "-m", "pytest", "-q", "-m", "versions", *session.posargs)
 
 
 @nox.session
 def scenarios(session: nox.Session) -> None:
     """Run the real gate on real repositories: creep, clones, failures, interrupts; minutes."""
-    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", EVERYTHING, *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("python", "-m", "pytest", "-q", "-m", "scenarios", *session.posargs)
 
 
