@@ -91,7 +91,7 @@ def performance(session: nox.Session) -> None:
 @nox.session
 def counts(session: nox.Session) -> None:
     """Count instructions under valgrind, which the system's packages must have; minutes."""
-    session.install("-e", ".[load,services]", *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.install("-e", EVERYTHING, *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("python", "-m", "pytest", "-q", "-m", "counts", *session.posargs)
 
 
