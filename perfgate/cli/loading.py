@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perfgate.cli.options import Shared, shared_options
-from perfgate.cli.printing import print_text, say, write
+from perfgate.cli.printing import print_text, say, summarise, write
 from perfgate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -195,6 +195,7 @@ def _work(scenario: str | None, options: dict[str, Any]) -> int:
 
 
 def _finish(run: "LoadRun", options: dict[str, Any]) -> int:
+    from perfgate.commands.actions import append_text
     from perfgate.load_run import encode_load_run
     from perfgate.report.load_html import render_load_html
     from perfgate.report.load_pages import render_load_markdown, render_load_text
@@ -210,6 +211,7 @@ def _finish(run: "LoadRun", options: dict[str, Any]) -> int:
         write(options["markdown"], render_load_markdown(run).encode())
     if options["html"]:
         write(options["html"], render_load_html(run))
+    summarise(lambda path: append_text(render_load_markdown(run), path))
     for reason in (*run.failures, *run.doubts) if "-" in targets else ():
         say(f"perfgate: {run.outcome.value}: {reason}")
     return run.exit_status

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from perfgate.errors import PerfgateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from perfgate.model import Report, Results
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "save",
     "say",
     "say_error",
+    "summarise",
     "write",
 ]
 
@@ -102,12 +105,18 @@ def _show_in_actions(report: "Report", *, is_stdout_taken: bool) -> None:
 
     for line in annotation_lines(report, folder=_project_folder()):
         print(line, file=sys.stderr if is_stdout_taken else sys.stdout)
+    summarise(lambda path: append_summary(report, path))
+
+
+def summarise(append: "Callable[[Path], None]") -> None:
+    """Append to the summary of a job of GitHub Actions, if this is one."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        try:
-            append_summary(report, Path(summary))
-        except OSError as error:  # the verdict stands without it
-            say(f"perfgate: {summary}: the job summary cannot be written: {error.strerror}")
+    if os.environ.get("GITHUB_ACTIONS") != "true" or not summary:
+        return
+    try:
+        append(Path(summary))
+    except OSError as error:  # the verdict stands without it
+        say(f"perfgate: {summary}: the job summary cannot be written: {error.strerror}")
 
 
 def _project_folder() -> PurePosixPath:

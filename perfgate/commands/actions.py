@@ -13,7 +13,7 @@ from perfgate.report.markdown import render_markdown
 from perfgate.report.text import plain, visible
 from perfgate.report.view import Level, Row, build_view
 
-__all__ = ["annotation_lines", "append_summary"]
+__all__ = ["annotation_lines", "append_summary", "append_text"]
 
 
 def annotation_lines(report: Report, *, folder: PurePosixPath) -> tuple[str, ...]:
@@ -55,6 +55,17 @@ def append_summary(report: Report, path: Path) -> None:
         room = max(0, SUMMARY_LIMIT_BYTES - file.tell())
         text = render_markdown(report, budget=room, measure=_utf8_bytes)
         file.write(text.encode())
+
+
+def append_text(text: str, path: Path) -> None:
+    """Append Markdown to a job summary as it is, unless that would be more than GitHub takes.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("ab") as file:
+        if file.tell() + _utf8_bytes(text) <= SUMMARY_LIMIT_BYTES:
+            file.write(text.encode())
 
 
 def _utf8_bytes(text: str) -> int:

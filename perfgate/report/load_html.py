@@ -16,7 +16,7 @@ from perfgate.stats.histogram_data import HistogramData
 __all__ = ["render_load_html"]
 
 _BARS: Final = 40
-_PERCENT: Final = 100
+_WHOLE: Final = 100_000
 
 
 def render_load_html(run: LoadRun) -> bytes:
@@ -74,8 +74,9 @@ def _instant(moment: Moment) -> Instant:
 
 def _quantiles(data: HistogramData) -> tuple[Quantile, ...]:
     histogram = ExponentialHistogram.from_data(data)
-    # A percentile needs at least one time beyond it.
-    known = [p for p in CURVE_PERCENTS if round((100 - p) * histogram.count) >= _PERCENT]
+    # A percentile needs at least one time beyond it; in thousandths of a per cent that is exact.
+    beyond = {p: (_WHOLE - round(1_000 * p)) * histogram.count for p in CURVE_PERCENTS}
+    known = [percent for percent, times in beyond.items() if times >= _WHOLE]
     read = zip(known, histogram.quantiles(known), strict=True)
     return tuple(Quantile(percent=p, time_s=time_s) for p, time_s in read if time_s)
 

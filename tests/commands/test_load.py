@@ -200,6 +200,17 @@ def test_a_coroutine_that_nobody_awaits_is_an_error_and_no_number(folder: Path) 
     assert "never awaited" in done.err
 
 
+def test_a_job_of_github_gets_the_load_in_its_summary(folder: Path) -> None:
+    summary = folder / "summary.md"
+    summary.write_text("# Before\n")
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    perfgate(folder, "load", "shop.py:look", "--operations", "5", **environ)
+    assert summary.read_text().startswith("# Before\n## `look`: ")
+    summary.write_bytes(b"x" * 1_048_500)
+    perfgate(folder, "load", "shop.py:look", "--operations", "5", **environ)
+    assert summary.stat().st_size == 1_048_500  # GitHub would refuse it whole
+
+
 def test_pages_show_text_of_others_as_text(folder: Path) -> None:
     perfgate(
         folder,
