@@ -24,8 +24,10 @@ __all__ = [
     "Counts",
     "Environment",
     "Evidence",
+    "Explanation",
     "Failure",
     "FailureKind",
+    "GrownFunction",
     "Judgement",
     "LackingApproval",
     "LimitBreach",
@@ -312,6 +314,31 @@ class PairedSamples(_Value, frozen=True, kw_only=True):
             raise ValueError("estimates must be finite")
 
 
+class GrownFunction(_Value, frozen=True, kw_only=True):
+    """A Python function that takes longer than it did, in one call of a benchmark."""
+
+    name: str
+    """From the code, like its file: never trusted as markup."""
+    file: str
+    """From the root of its tree where it lies there; empty where there is no source."""
+    line: int
+    before_s: float
+    """Of its own and of C functions that it called, under a profiler; 0 where it was not called."""
+    after_s: float
+    calls_before: float
+    calls_after: float
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "before_s", "after_s", "calls_before", "calls_after")
+
+
+class Explanation(_Value, frozen=True, kw_only=True):
+    """What became slower since a commit: the function that grew most first."""
+
+    commit: str
+    functions: tuple[GrownFunction, ...]
+
+
 class Evidence(_Value, frozen=True, kw_only=True):
     """What is known of one benchmark beside the candidate's own numbers, when it is judged."""
 
@@ -330,6 +357,8 @@ class Evidence(_Value, frozen=True, kw_only=True):
     """Instructions of the merge base, where the candidate's are more than was approved."""
     base_commit: str = ""
     is_out_of_budget: bool = False
+    explanation: Explanation | None = None
+    """Of the worst regressions alone; no verdict rests on it."""
 
 
 # --- what was decided --------------------------------------------------------------------------
@@ -549,6 +578,8 @@ class NoteKind(enum.Enum):
     NO_REPOSITORY = "no-repository"
     UNCOUNTED = "uncounted"
     """Instructions were to be counted and were not, of some benchmarks or of all."""
+    UNEXPLAINED = "unexplained"
+    """Which functions of a regression grew could not be found out."""
     BUDGET = "budget"
     UNPINNED = "unpinned"
 

@@ -3,14 +3,19 @@
 import math
 from typing import Any
 
+import msgspec
+
 from perfgate.model import (
     Baseline,
     BaselineEdit,
     Benchmark,
     Comparison,
     Environment,
+    Evidence,
+    Explanation,
     Failure,
     FailureKind,
+    GrownFunction,
     Judgement,
     LimitBreach,
     Note,
@@ -150,6 +155,30 @@ def regression() -> Report:
         *(passed(f"test_list_charges[{i}]") for i in range(3)),
         exit_status=1,
     )
+
+
+def explained(text: str = "price") -> Report:
+    """A regression whose functions have names and files from outside."""
+    slower = regression()
+    grown = GrownFunction(
+        name=text,
+        file=f"src/{text}.py",
+        line=4,
+        before_s=7e-6,
+        after_s=1e-5,
+        calls_before=1.0,
+        calls_after=2.0,
+    )
+    new = msgspec.structs.replace(grown, name="check", before_s=0.0, calls_before=2.0)
+    evidence = tuple(
+        Evidence(
+            benchmark=one.benchmark,
+            suite=one.suite,
+            explanation=Explanation(commit=BASE, functions=(grown, new)),
+        )
+        for one in slower.judgements
+    )
+    return msgspec.structs.replace(slower, evidence=evidence)
 
 
 def undecided() -> Report:

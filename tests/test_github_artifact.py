@@ -22,7 +22,7 @@ from perfgate.config import BenchmarkOverride, Config
 from perfgate.errors import InputFileError
 from perfgate.github import artifact as artifacts
 from perfgate.github.artifact import MEMBER, read_member
-from perfgate.model import Report, Verdict
+from perfgate.model import Explanation, GrownFunction, Report, Verdict
 from perfgate.report.document import decode_report, encode_report
 from tests.evidence import baseline, edit, evidence, measured
 from tests.fake_github.scenes import NAME, report_of, zipped
@@ -33,12 +33,29 @@ REPORT = report_of(0, 30, -30)
 GOOD = zipped(REPORT)
 
 
+EXPLANATION = Explanation(
+    commit="4f1d0c9be2a77d3f5e6a8b9c0d1e2f3a4b5c6d7e",
+    functions=(
+        GrownFunction(
+            name="price",
+            file="src/shop.py",
+            line=4,
+            before_s=7e-6,
+            after_s=1e-5,
+            calls_before=1.0,
+            calls_after=2.0,
+        ),
+    ),
+)
+
+
 def wide_report() -> Report:
     """Return a report with every kind of evidence: pairs, committed numbers, another file."""
     more = (
         evidence(name="committed", baseline=baseline()),
         evidence(name="edited", baseline=baseline(), edit=edit(1e-3, 2e-3)),
         evidence(name="other", other=measured(1e-3, 1.1e-3, name="other")),
+        msgspec.structs.replace(REPORT.evidence[1], benchmark="slower", explanation=EXPLANATION),
     )
     benchmarks = tuple(measured(1e-3, 2e-3, 3e-3, name=one.benchmark) for one in more)
     found = msgspec.structs.replace(
@@ -216,6 +233,24 @@ PAIRS = ("evidence", 1, "pairs", 0)
 BASELINE = ("evidence", 0, "baseline")
 
 
+GROWN = {
+    "name": "price",
+    "file": "src/shop.py",
+    "line": 4,
+    "before_s": 7e-6,
+    "after_s": 1e-5,
+    "calls_before": 1,
+    "calls_after": 2,
+}
+
+
+def explained(
+    *, functions: Sequence[Any] = (), commit: str = "4f1d0c", **fields: Any
+) -> Callable[[Any], None]:
+    value = {"commit": commit, "functions": [*functions] or [GROWN | fields]}
+    return put("evidence", 1, "explanation", value=value)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -253,6 +288,15 @@ BASELINE = ("evidence", 0, "baseline")
             "is no memory",
             id="amounts",
         ),
+        pytest.param(explained(functions=[GROWN] * 6), "more than 5 functions", id="functions"),
+        pytest.param(explained(commit="x" * 1001), "too long", id="commit-of-functions"),
+        pytest.param(explained(name="x" * 1001), "too long", id="name-of-a-function"),
+        pytest.param(explained(file="x" * 1001), "too long", id="file-of-a-function"),
+        pytest.param(explained(line=-1), "is no line", id="line-of-a-function"),
+        pytest.param(explained(after_s=1e300), "a time that", id="time-of-a-function"),
+        pytest.param(explained(before_s=-1), "a time that", id="time-before-of-a-function"),
+        pytest.param(explained(before_s=math.inf), "is not a report", id="endless-function"),
+        pytest.param(explained(calls_after=1e300), "is no number of calls", id="calls"),
         pytest.param(put(*BASELINE, "low_s", value=0), "is no time", id="baseline"),
         pytest.param(put(*BASELINE, "spread", value=-1), "is no spread", id="spread"),
         pytest.param(put(*BASELINE, "processes", value=0), "is no number of", id="processes"),
@@ -310,6 +354,16 @@ def test_too_many_benchmarks_are_refused() -> None:
     )
     report = msgspec.structs.replace(REPORT, evidence=evidence)
     with pytest.raises(InputFileError, match="more than 20,000 benchmarks"):
+        judged_again(report, CONFIG, edited=(), source="x")
+
+
+def test_too_many_explanations_are_refused() -> None:
+    many = tuple(
+        msgspec.structs.replace(REPORT.evidence[1], benchmark=f"b{index}", explanation=EXPLANATION)
+        for index in range(301)
+    )
+    report = msgspec.structs.replace(REPORT, evidence=(*REPORT.evidence, *many))
+    with pytest.raises(InputFileError, match="more than 300 explanations"):
         judged_again(report, CONFIG, edited=(), source="x")
 
 
@@ -428,6 +482,19 @@ def test_legs_of_a_matrix_keep_their_verdicts() -> None:
     judged = judged_again(merged, CONFIG, edited=(), source="x")
     assert [one.verdict for one in judged.judgements] == [Verdict.REGRESSED, Verdict.PASSED]
     assert judged.exit_status == 1
+
+
+def test_what_became_slower_is_kept_and_named_by_its_leg() -> None:
+    legs = []
+    for name, python in (("a", "3.11.9"), ("b", "3.12.4")):
+        report = leg(python, 30)
+        own = msgspec.structs.replace(report.evidence[0], explanation=EXPLANATION)
+        legs.append((name, msgspec.structs.replace(report, evidence=(own,))))
+    judged = judged_again(merge_reports(legs), CONFIG, edited=(), source="x")
+    assert {one.benchmark: one.explanation for one in judged.evidence} == {
+        f"{NAME} (linux-x86_64-cpython-3.{minor})": EXPLANATION for minor in (11, 12)
+    }
+    assert preview(judged).count("`price (src/shop.py:4)` 7.00 µs → 10.0 µs") == 2
 
 
 def test_legs_keep_the_cpus_that_their_numbers_come_from() -> None:

@@ -31,7 +31,12 @@ def _numbers(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 DOCUMENTS = [
     encode_report(case)
-    for case in (report_cases.mixture(), report_cases.undecided(), report_cases.regression())
+    for case in (
+        report_cases.mixture(),
+        report_cases.undecided(),
+        report_cases.regression(),
+        report_cases.explained(),
+    )
 ]
 PLACES = [_numbers(json.loads(document)) for document in DOCUMENTS]
 

@@ -11,6 +11,7 @@ import msgspec
 
 from perfgate.baselines.provenance import approved_commits, edited_baselines
 from perfgate.baselines.store import baseline_path, load_baselines, nearest_environment
+from perfgate.commands.causes import with_explanations
 from perfgate.commands.compare import finished_report
 from perfgate.commands.counting import (
     check_counters,
@@ -240,36 +241,37 @@ def _by_pairs(
         benchmarks, base_counts = _counted(
             pairing.benchmarks(job), suites, config, machine, job, approved
         )
-    benchmarks = (*benchmarks, *_broken(collections))
-    if not benchmarks and not pairing.out_of_budget:
-        raise UndecidedError(
-            "nothing was measured: no test in the suites uses the benchmark fixture"
+        benchmarks = (*benchmarks, *_broken(collections))
+        if not benchmarks and not pairing.out_of_budget:
+            raise UndecidedError(
+                "nothing was measured: no test in the suites uses the benchmark fixture"
+            )
+        check_limits(config, benchmarks)
+        results = Results(environment=environment, revision=revision, benchmarks=benchmarks)
+        evidence = tuple(
+            msgspec.structs.replace(
+                _evidence(name, suite, approved),
+                pairs=pairing.samples(name, job) if name in job.references else (),
+                base_counts=base_counts.get(name),
+                base_commit=base_commit or "" if name in base_counts else "",
+                is_out_of_budget=name in pairing.out_of_budget,
+            )
+            for name, suite in (
+                _everything(benchmarks, approved, suites)
+                | {name: job.suites[name] for name in pairing.out_of_budget}
+            ).items()
         )
-    check_limits(config, benchmarks)
-    results = Results(environment=environment, revision=revision, benchmarks=benchmarks)
-    evidence = tuple(
-        msgspec.structs.replace(
-            _evidence(name, suite, approved),
-            pairs=pairing.samples(name, job) if name in job.references else (),
-            base_counts=base_counts.get(name),
-            base_commit=base_commit or "" if name in base_counts else "",
-            is_out_of_budget=name in pairing.out_of_budget,
+        report = finished_report(
+            evidence,
+            results,
+            config,
+            notes=[
+                *_pair_notes(trees, pairing, revision),
+                *uncounted_notes(config, benchmarks, machine.environ),
+            ],
+            is_default_branch=is_default,
         )
-        for name, suite in (
-            _everything(benchmarks, approved, suites)
-            | {name: job.suites[name] for name in pairing.out_of_budget}
-        ).items()
-    )
-    report = finished_report(
-        evidence,
-        results,
-        config,
-        notes=[
-            *_pair_notes(trees, pairing, revision),
-            *uncounted_notes(config, benchmarks, machine.environ),
-        ],
-        is_default_branch=is_default,
-    )
+        report = with_explanations(report, job, machine.progress)
     return msgspec.structs.replace(
         report, base=Revision(commit=base_commit) if base_commit else None
     )

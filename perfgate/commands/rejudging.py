@@ -21,6 +21,7 @@ from perfgate.model import (
     Counts,
     Environment,
     Evidence,
+    Explanation,
     NoteKind,
     PairedSamples,
     ProcessRun,
@@ -44,6 +45,10 @@ _LARGEST_SPREAD: Final = 50.0
 _MOST_PROCESSES: Final = 1_000_000
 _LARGEST_NUMBER: Final = 1e18
 _MOST_ENVIRONMENTS: Final = 30
+_MOST_EXPLANATIONS: Final = 300
+"""Three of each shard or leg, of which there are fewer than a hundred."""
+_MOST_FUNCTIONS: Final = 5
+_LARGEST_LINE: Final = 10**9
 
 
 def judged_again(report: Report, config: Config, *, edited: Collection[str], source: str) -> Report:
@@ -125,6 +130,8 @@ def _problems(report: Report) -> Iterator[tuple[str, str]]:
     yield from _of_environments(report)
     if sum(_signs(one) for one in report.evidence) > _MOST_SIGNS:
         yield "evidence", "more pairs of processes than can be tested"
+    if sum(one.explanation is not None for one in report.evidence) > _MOST_EXPLANATIONS:
+        yield "evidence", f"more than {_MOST_EXPLANATIONS} explanations"
     for index, one in enumerate(report.results.benchmarks):
         place = f"results.benchmarks[{index}]"
         yield from _of_name(one.id, f"{place}.id")
@@ -167,6 +174,7 @@ def _of_evidence(given: Evidence, place: str) -> Iterator[tuple[str, str]]:
     if given.other is not None:
         yield from _of_runs(given.other, f"{place}.other")
     yield from _of_counts(given.base_counts, f"{place}.base_counts")
+    yield from _of_explanation(given.explanation, f"{place}.explanation")
     if len({pairs.reference for pairs in given.pairs}) < len(given.pairs):
         yield f"{place}.pairs", "a reference stands twice"
     for pairs in given.pairs:
@@ -212,6 +220,25 @@ def _of_runs(benchmark: Benchmark, place: str) -> Iterator[tuple[str, str]]:
 def _of_counts(counts: Counts | None, place: str) -> Iterator[tuple[str, str]]:
     if counts is not None and (counts.instructions or 0) > _LARGEST_NUMBER:
         yield place, "more instructions than a call can take"
+
+
+def _of_explanation(explanation: Explanation | None, place: str) -> Iterator[tuple[str, str]]:
+    if explanation is None:
+        return
+    functions = explanation.functions
+    if len(functions) > _MOST_FUNCTIONS:
+        yield f"{place}.functions", f"more than {_MOST_FUNCTIONS} functions"
+        return
+    texts = (explanation.commit, *itertools.chain(*((one.name, one.file) for one in functions)))
+    if max(map(len, texts)) > _NAME_LIMIT:
+        yield place, "a text that is too long to be the name of anything"
+    for one in functions:
+        if not 0 <= one.line <= _LARGEST_LINE:
+            yield f"{place}.functions", "is no line of a file"
+        if not all(0 <= time_s <= _SECONDS[1] for time_s in (one.before_s, one.after_s)):
+            yield f"{place}.functions", "a time that nothing took"
+        if not all(0 <= calls <= _LARGEST_NUMBER for calls in (one.calls_before, one.calls_after)):
+            yield f"{place}.functions", "is no number of calls"
 
 
 def _times(run: ProcessRun) -> Iterator[float]:

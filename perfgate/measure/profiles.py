@@ -1,7 +1,9 @@
 """What a benchmark does, function by function, in one tree: a Python profile, and callgrind's."""
 
+import math
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,17 +57,23 @@ class NativeProfile:
 
 
 def profile_python(
-    side: Side, benchmark: str, environ: Mapping[str, str], timeout_s: float
+    side: Side,
+    benchmark: str,
+    environ: Mapping[str, str],
+    timeout_s: float,
+    *,
+    deadline_s: float = math.inf,
 ) -> tuple[Edge, ...]:
     """Profile a benchmark in a fresh process: of each edge the round in which it took least.
 
-    A neighbour can only add time, so the least is nearest to what the code takes.
+    A neighbour can only add time, so the least is nearest to what the code takes. ``deadline_s``
+    is a time of the monotonic clock.
 
     Raises:
-        MeasurementError: the benchmark is not there or did not run.
+        MeasurementError: the benchmark is not there, or did not run until the deadline.
     """
     settings = replace(_settings(side, benchmark, environ), profiles=True)
-    with _Session(settings, benchmark, timeout_s) as session:
+    with _Session(settings, benchmark, timeout_s, deadline_s) as session:
         iterations, rounds = session.fixed()
         if iterations is None:
             call_s = session.ask(do="calibrate", round_s=_ROUND_S)[1][0]
@@ -122,8 +130,15 @@ def _settings(side: Side, benchmark: str, environ: Mapping[str, str]) -> WorkerS
 class _Session:
     """One benchmark in one process, from its fixture to its end."""
 
-    def __init__(self, settings: WorkerSettings, benchmark: str, timeout_s: float) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        benchmark: str,
+        timeout_s: float,
+        deadline_s: float = math.inf,
+    ) -> None:
         self._benchmark = benchmark
+        self._deadline_s = deadline_s
         self._timeout_s = timeout_s
         self._worker = Worker(settings)
         self._ready: Mapping[str, Any] = {}
@@ -142,7 +157,7 @@ class _Session:
     def _start(self) -> None:
         try:
             self._worker.configure()
-            collection = self._worker.collect(_COLLECT_TIMEOUT_S)
+            collection = self._worker.collect(self._within(_COLLECT_TIMEOUT_S))
             names = [one.id for one in collection.benchmarks]
             if self._benchmark not in names:
                 why = next((text for _, text in collection.errors), "it is not there")
@@ -151,6 +166,9 @@ class _Session:
         except WorkerLost as lost:
             raise MeasurementError(self._benchmark, lost.problem) from lost
         self._ready = self._hear()[0]
+
+    def _within(self, timeout_s: float) -> float:
+        return max(0.0, min(timeout_s, self._deadline_s - time.monotonic()))
 
     def fixed(self) -> tuple[int | None, int]:
         """Return the iterations and rounds that a pedantic benchmark allows; None: any."""
@@ -167,7 +185,7 @@ class _Session:
 
     def _hear(self) -> tuple[dict[str, Any], Sequence[float]]:
         try:
-            message, numbers = self._worker.receive(self._timeout_s)
+            message, numbers = self._worker.receive(self._within(self._timeout_s))
         except WorkerLost as lost:
             raise MeasurementError(self._benchmark, lost.problem) from lost
         if message["event"] == "finished":

@@ -17,6 +17,7 @@ from perfgate.model import (
     Report,
     Revision,
 )
+from perfgate.report.causes import causes
 from perfgate.report.charts import Chart, rounded
 from perfgate.report.figures import draw_estimates, draw_times
 from perfgate.report.sentences import count_samples, interval, name_cpu, name_reference
@@ -77,7 +78,10 @@ def describe(
     )
     return Details(
         gauge=_gauge(judgement),
-        facts=_known(_facts(judgement, benchmark)),
+        facts=(
+            *(("Slower", line) for line in causes(judgement, evidence)[1:]),
+            *_known(_facts(judgement, benchmark)),
+        ),
         charts=tuple(chart for chart in charts if chart is not None),
         effect=effect,
         after_s=after_s,

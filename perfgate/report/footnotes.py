@@ -31,6 +31,7 @@ _NOTES: Final[Mapping[NoteKind, str]] = {
     NoteKind.NO_REPOSITORY: "No git repository was found, so only committed times could be used.",
     NoteKind.BUDGET: "The time budget ran out before everything was measured.",
     NoteKind.UNCOUNTED: "Instructions were not counted, and time decides alone.",
+    NoteKind.UNEXPLAINED: "Which functions became slower was not found out everywhere.",
     NoteKind.UNPINNED: "The processes could not be pinned to one CPU, which makes times noisier.",
 }
 

@@ -165,6 +165,7 @@ class _Table:
         parts = [cell((row.benchmark,))]
         if not row.is_settled:
             own = row.grounds[1:] if self.rule and row.grounds[0] == self.rule else row.grounds
+            parts += map(cell, row.causes)
             parts += [cell(join(own)), around.trends.get(row.benchmark.text, "")]
         return "<br>".join(part for part in parts if part)
 

@@ -99,7 +99,7 @@ def _fit(name: str, width: int) -> str:
 def _print_reasons(console: "Console", section: Section, explained: int) -> None:
     rows = section.rows[:explained]
     _print_indented(console, f"\n{section.heading}", 0, "bold")
-    same = {(row.why, row.effect, row.advice, row.command) for row in section.rows}
+    same = {(row.why, row.causes, row.effect, row.advice, row.command) for row in section.rows}
     if len(same) == 1 < len(rows):  # the table named them already
         _print_remedy(console, rows[0], plain(rows[0].why), 2)
         return
@@ -114,6 +114,8 @@ def _print_reasons(console: "Console", section: Section, explained: int) -> None
 
 def _print_remedy(console: "Console", row: Row, why: str, columns: int) -> None:
     _print_indented(console, why, columns, "")
+    for place, cause in enumerate(row.causes):
+        _print_indented(console, plain(cause), columns + (2 if place else 0), "")
     if row.advice:
         _print_indented(console, row.advice, columns, "")
     if row.command is not None:

@@ -20,6 +20,7 @@ from perfgate.model import (
     Verdict,
 )
 from perfgate.report.advice import Command, advise
+from perfgate.report.causes import causes
 from perfgate.report.details import Details, Facts, describe, describe_run
 from perfgate.report.footnotes import (
     approved_code,
@@ -78,6 +79,8 @@ class Row:
     interval: str
     grounds: tuple[Sentence, ...]
     """The rule, which other rows may share, and what is of this one alone."""
+    causes: tuple[Sentence, ...]
+    """Functions that became slower, one each, below a line that says since when."""
     advice: str
     command: Command | None
     path: str
@@ -216,7 +219,7 @@ def _sections(
     report: Report, longest_folded: int | None, *, has_details: bool
 ) -> tuple[Section, ...]:
     measured = {(b.suite, b.id): b for b in report.results.benchmarks}
-    evidence = {(e.suite, e.benchmark): e for e in report.evidence} if has_details else {}
+    evidence = {(e.suite, e.benchmark): e for e in report.evidence}
     groups: dict[Verdict, list[Judgement]] = {verdict: [] for verdict in _SECTIONS}
     for judgement in report.judgements:
         groups[judgement.verdict].append(judgement)
@@ -230,7 +233,7 @@ def _sections(
         if folded and longest_folded is not None and count > longest_folded:
             chosen = []
         chosen.sort(key=_rank)
-        rows = tuple(_row(j, measured.get((j.suite, j.benchmark)), report) for j in chosen)
+        rows = tuple(_row(j, measured.get(_key(j)), evidence.get(_key(j)), report) for j in chosen)
         if has_details:
             known = [(measured.get(key), evidence.get(key)) for key in map(_key, chosen)]
             is_brief = len(report.judgements) > _MANY
@@ -266,7 +269,9 @@ def _rank(judgement: Judgement) -> tuple[float, str]:
     return worst_first, judgement.benchmark
 
 
-def _row(judgement: Judgement, benchmark: Benchmark | None, report: Report) -> Row:
+def _row(
+    judgement: Judgement, benchmark: Benchmark | None, evidence: Evidence | None, report: Report
+) -> Row:
     symbol, word, tone = _WORDS[judgement.verdict]
     if judgement.reason is Reason.WAIVED:
         symbol, word, tone = "=", "waived", Tone.NEUTRAL
@@ -287,6 +292,7 @@ def _row(judgement: Judgement, benchmark: Benchmark | None, report: Report) -> R
         effect="" if effect is None else format_ratio(effect),
         interval="" if deciding is None or is_edit else interval(deciding),
         grounds=explain(judgement, benchmark, environment),
+        causes=causes(judgement, evidence),
         advice=advice.text,
         command=advice.command,
         path=judgement.path,

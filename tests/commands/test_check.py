@@ -210,6 +210,50 @@ def test_pairs_pass_unchanged_code_and_name_the_slower_benchmark_alone(
     assert project.git("worktree", "list").count("\n") == 0
 
 
+ORDER_CODE = """\
+def price(count):
+    return sum(range(count))
+
+def order():
+    return price(3000), price(500)
+"""
+ORDER_SUITE = """\
+from shop import order
+
+def test_order(benchmark):
+    assert benchmark(order) == (4498500, 124750)
+"""
+
+
+def test_a_regression_names_the_function_that_became_slower(project: GitRepository) -> None:
+    project.write("benchmarks/test_shop.py", ORDER_SUITE)
+    project.write("src/shop.py", ORDER_CODE)
+    settings = (project.path / "pyproject.toml").read_text()
+    project.write("pyproject.toml", settings.replace("80", "25"))
+    project.commit()
+    perfgate(project.path, "update-baselines", "--reason", "first numbers")
+    project.commit()
+    project.git("checkout", "--quiet", "-b", "change")
+    slower = ORDER_CODE.replace("return sum", "sum(range(2 * count))\n    return sum")
+    project.write("src/shop.py", slower)
+    done = perfgate(project.path, "check")
+    assert done.status == 1, done.err
+    function = "price (src/shop.py:1)"
+    assert function in done.out
+    (row,) = (
+        line
+        for line in (project.path / ".perfgate" / "report.md").read_text().splitlines()
+        if line.startswith("| ") and "test_order" in line
+    )
+    assert row.split("<br>")[2].startswith(f"`{function}` ")
+    report = json.loads((project.path / ".perfgate" / "report.json").read_text())
+    explanation = report["evidence"][0]["explanation"]
+    first = explanation["functions"][0]
+    assert (first["name"], first["file"], first["line"]) == ("price", "src/shop.py", 1)
+    assert first["calls_before"] == first["calls_after"] == 2
+    assert len(explanation["commit"]) == len("4f1d0c9be2a77d3f5e6a8b9c0d1e2f3a4b5c6d7e")
+
+
 # --- memory ------------------------------------------------------------------------------------
 
 FREE_SUITE = """\
