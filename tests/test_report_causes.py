@@ -10,8 +10,8 @@ from perfgate.report.markdown import render_markdown
 from perfgate.report.page import render_html
 from perfgate.report.terminal import render_terminal
 from tests import report_cases
+from tests.page_contents import contents_of
 from tests.report_cases import HOSTILE
-from tests.test_report_page import contents_of
 
 LINES = (
     "`price (src/price.py:4)` 7.00 µs → 10.0 µs, called 1 → 2 times",
