@@ -256,6 +256,14 @@ def test_the_default_branch_is_held_against_the_approved_code(
     assert judged(given, is_default_branch=True).verdict is verdict
 
 
+def test_one_odd_pair_does_not_make_a_large_slowdown_somebody_elses() -> None:
+    base = pairs(BASE, 100, 100, count=8)
+    odd = msgspec.structs.replace(base, confirm=(*base.confirm[:-1], -0.46))
+    judgement = judged(evidence(odd, pairs(APPROVED, 100, 100, count=8), baseline=baseline()))
+    assert (judgement.verdict, judgement.reason) == (Verdict.UNDECIDED, Reason.TOO_NOISY)
+    assert judgement.comparisons[0].reference is BASE
+
+
 def test_one_benchmark_that_drifted_never_turns_an_innocent_change_red_among_many() -> None:
     # 2 of 14 pairs point the other way: p = 0.0065, which one test in a hundred may show by chance
     shares = (0.02,) * 12 + (-0.02, -0.02)

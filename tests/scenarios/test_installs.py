@@ -50,7 +50,7 @@ def python(tmp_path: Path) -> Path:
 def test_each_side_runs_its_own_tree_whatever_is_installed(
     tmp_path: Path, python: Path, build: str, source: str, options: tuple[str, ...]
 ) -> None:
-    project = Project.create(tmp_path / "checkout", source=source, settings=f"pairs = 8\n{build}")
+    project = Project.create(tmp_path / "checkout", source=source, settings=f"pairs = 12\n{build}")
     project.write(".gitignore", "*\n")  # what the build leaves
     project.commit("look away")
     subprocess.run(
