@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from perfgate.model import Environment, Revision
+from perfgate.model.values import Value
 from perfgate.stats.histogram_data import HistogramData
 
 __all__ = [
@@ -32,10 +33,6 @@ __all__ = [
 LOAD_SCHEMA: Final = "perfgate/load-1"
 SUITE_PREFIX: Final = "load."
 """Of the suites that loads are approved in, one for each scenario."""
-
-
-class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen value that decodes strictly."""
 
 
 class LoadOutcome(enum.Enum):
@@ -61,7 +58,7 @@ class DemandKind(enum.Enum):
     OPEN = "open"
 
 
-class Demand(_Value, frozen=True, kw_only=True):
+class Demand(Value, frozen=True, kw_only=True):
     """The load that was asked for."""
 
     kind: DemandKind
@@ -75,7 +72,7 @@ class Demand(_Value, frozen=True, kw_only=True):
     """Duration and what is reached at its end."""
 
 
-class Generator(_Value, frozen=True, kw_only=True):
+class Generator(Value, frozen=True, kw_only=True):
     """A process that made load."""
 
     name: str
@@ -89,17 +86,17 @@ class Generator(_Value, frozen=True, kw_only=True):
     """Whether all that it counted arrived."""
 
 
-class Series(_Value, frozen=True, kw_only=True):
+class Series(Value, frozen=True, kw_only=True):
     """The operations of one name."""
 
     name: str
     """Empty for all of them together."""
     ok: int
-    failures: dict[str, int] = {}
+    failures: dict[str, int] = msgspec.field(default_factory=dict)
     """How many failed, by kind."""
-    details: dict[str, int] = {}
+    details: dict[str, int] = msgspec.field(default_factory=dict)
     """How often each status or class of exception, behind its kind."""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = msgspec.field(default_factory=dict)
     """What limits can be set on, where it was measured; exact where the engine kept every time."""
     times: HistogramData
     """Of the successes; from the planned start where the load is open."""
@@ -122,7 +119,7 @@ class Series(_Value, frozen=True, kw_only=True):
         return self.ok + self.failed
 
 
-class Moment(_Value, frozen=True, kw_only=True):
+class Moment(Value, frozen=True, kw_only=True):
     """What ended in one interval of a load; times are of its successes."""
 
     at_s: float
@@ -134,7 +131,7 @@ class Moment(_Value, frozen=True, kw_only=True):
     """None where too few ended."""
 
 
-class LoadRun(_Value, frozen=True, kw_only=True):
+class LoadRun(Value, frozen=True, kw_only=True):
     """Everything that one load showed, with its verdict and why."""
 
     schema: str

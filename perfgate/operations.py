@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import msgspec
 
 from perfgate.model import Environment, Revision
+from perfgate.model.values import Value
 from perfgate.stats.histogram_data import HistogramData
 
 __all__ = [
@@ -31,10 +32,6 @@ Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
-class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen value that decodes strictly."""
-
-
 class Severity(enum.Enum):
     """How soon somebody should look."""
 
@@ -51,7 +48,7 @@ class AlertState(enum.Enum):
     RESOLVED = "resolved"
 
 
-class Alert(_Value, frozen=True, kw_only=True):
+class Alert(Value, frozen=True, kw_only=True):
     """A threshold that was exceeded, from the first time until it was kept again."""
 
     service: str
@@ -84,7 +81,7 @@ class Alert(_Value, frozen=True, kw_only=True):
                 raise ValueError(f"{name} must be finite")
 
 
-class OutcomeSummary(_Value, frozen=True, kw_only=True):
+class OutcomeSummary(Value, frozen=True, kw_only=True):
     """The operations that ended in one way."""
 
     outcome: str
@@ -94,7 +91,7 @@ class OutcomeSummary(_Value, frozen=True, kw_only=True):
     """In seconds."""
 
 
-class OperationSummary(_Value, frozen=True, kw_only=True):
+class OperationSummary(Value, frozen=True, kw_only=True):
     """One operation; its times are of those that succeeded, since quick refusals would flatter.
 
     A percentile is None where there are too few operations to bound it: below 6 for the median,
@@ -118,7 +115,7 @@ class OperationSummary(_Value, frozen=True, kw_only=True):
     outcomes: tuple[OutcomeSummary, ...]
 
 
-class OperationsReport(_Value, frozen=True, kw_only=True):
+class OperationsReport(Value, frozen=True, kw_only=True):
     """Everything that a monitor saw from its start until ``timestamp``."""
 
     version: int = OPERATIONS_VERSION

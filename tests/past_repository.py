@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from perfgate.history import PairedEffect, RecordedTime, RunRecord, encode_run, run_path
+from perfgate.history.runs import PairedEffect, RecordedTime, RunRecord, encode_run, run_path
 from perfgate.model import Environment, Revision, Verdict
 from tests.git_repository import ENVIRON, GitRepository
 

@@ -19,7 +19,7 @@ from perfgate.errors import (
     UsageError,
 )
 from perfgate.github.comments import marker_of
-from perfgate.history import RecordedTime, RunRecord, encode_run
+from perfgate.history.runs import RecordedTime, RunRecord, encode_run
 from perfgate.model import BaselineEdit, Report, Revision, Verdict
 from tests.evidence import baseline
 from tests.fake_github.fixtures import github, scene

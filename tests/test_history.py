@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfgate.errors import InputFileError
-from perfgate.history import (
+from perfgate.history.runs import (
     PairedEffect,
     RecordedTime,
     RunRecord,

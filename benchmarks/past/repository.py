@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from perfgate.baselines.store import BaselineFile, encode_baselines
-from perfgate.history import PairedEffect, RecordedTime, RunRecord, encode_run, run_path
+from perfgate.history.runs import PairedEffect, RecordedTime, RunRecord, encode_run, run_path
 from perfgate.model import Baseline, Environment, Revision, Verdict
 
 __all__ = ["Shape", "write_repository"]

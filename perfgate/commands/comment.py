@@ -28,7 +28,7 @@ from perfgate.github.events import FinishedRun, read_finished_run
 from perfgate.github.pull_request import find_pull_request, newest_run
 from perfgate.github.repository import GitHubRepository
 from perfgate.github.values import ChangedFile, PullRequest, WorkflowRun
-from perfgate.history import RunRecord, decode_runs, earlier_times, recent_paths
+from perfgate.history.runs import RunRecord, decode_runs, earlier_times, recent_paths
 from perfgate.model import Report, Verdict
 from perfgate.report.comment import (
     COMMENT_LIMIT_CHARS,

@@ -14,7 +14,7 @@ from perfgate.commands.record import Destination
 from perfgate.errors import InputFileError, UndecidedError, UsageError
 from perfgate.git import create_bare
 from perfgate.github.data_branch import Patience, append_lines
-from perfgate.history import RecordedTime, RunRecord, encode_run, run_path
+from perfgate.history.runs import RecordedTime, RunRecord, encode_run, run_path
 from perfgate.model import Results, Verdict, suite_name
 from perfgate.readers.asv import is_asv, read_asv, read_asv_date
 from perfgate.readers.document import read_document

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 
 from perfgate import __version__
 from perfgate.commands.load_check import NO_SUCCESS, check_run
@@ -112,8 +111,7 @@ def run_in_process(
         return watch.is_over(snapshot)
 
     measurement = anyio.run(_measured, settings, operation, model, Live(on_snapshot))
-    run = _run_of(settings, measurement, watch, revision)
-    return msgspec.structs.replace(run, timeline=timeline.moments())
+    return _run_of(settings, measurement, watch, timeline, revision)
 
 
 async def _measured(
@@ -147,7 +145,11 @@ def _lasting(model: Model, duration_s: float) -> Model:
 
 
 def _run_of(
-    settings: LoadSettings, measurement: Measurement, watch: LimitWatch, revision: Revision
+    settings: LoadSettings,
+    measurement: Measurement,
+    watch: LimitWatch,
+    timeline: Timeline,
+    revision: Revision,
 ) -> LoadRun:
     load = measurement.load
     total = _series(measurement)
@@ -166,6 +168,7 @@ def _run_of(
         wall_s=load.wall_s,
         total=total,
         generators=(Generator(name="perfgate", count=load.count, cpu_share=load.cpu_share),),
+        timeline=timeline.moments(),
         dropped=load.dropped,
         unfinished=load.unfinished,
         limits=settings.limits,

@@ -99,8 +99,7 @@ def run_under_locust(
         return watch.is_over(snapshot) or has_lost(state)
 
     state = run_locust(plan, python=around.python, environ=around.environ, on_state=on_state)
-    run = _run_of(settings, plan, state, watch, around.revision)
-    return msgspec.structs.replace(run, timeline=timeline.moments())
+    return _run_of(settings, plan, state, watch, timeline, around.revision)
 
 
 def run_worker_of(options: WorkerOptions, *, python: Path, environ: Mapping[str, str]) -> None:
@@ -233,6 +232,7 @@ def _run_of(
     plan: LocustPlan,
     state: LoadState,
     watch: LimitWatch,
+    timeline: Timeline,
     revision: Revision,
 ) -> LoadRun:
     total = _with_metrics(_series("", state.parts), state)
@@ -262,6 +262,7 @@ def _run_of(
         total=total,
         series=series,
         generators=tuple(map(_generator, state.senders)),
+        timeline=timeline.moments(),
         dropped=state.dropped,
         unfinished=state.unfinished,
         limits=settings.limits,

@@ -12,7 +12,7 @@ from perfgate.baselines.store import baseline_from
 from perfgate.errors import UndecidedError, UsageError
 from perfgate.git import create_bare, open_repository
 from perfgate.github.data_branch import Appended, Patience, append_lines, authorised
-from perfgate.history import PairedEffect, RecordedTime, RunRecord, encode_run, run_path
+from perfgate.history.runs import PairedEffect, RecordedTime, RunRecord, encode_run, run_path
 from perfgate.model import Benchmark, Judgement, ReferenceKind, Report
 
 __all__ = ["Destination", "check_event", "find_destination", "record", "record_of"]

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from perfgate.model.values import Value
 from perfgate.stats.histogram import ExponentialHistogram
 from perfgate.stats.histogram_data import HistogramData
 
@@ -36,11 +37,7 @@ _OK: Final = "ok"
 STATE_VERSION: Final = 1
 
 
-class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen value that decodes strictly."""
-
-
-class Part(_Value, frozen=True, kw_only=True):
+class Part(Value, frozen=True, kw_only=True):
     """The operations of one name that ended in one way."""
 
     name: str
@@ -53,7 +50,7 @@ class Part(_Value, frozen=True, kw_only=True):
     """From the actual start, where that is another."""
 
 
-class WorkerReport(_Value, frozen=True, kw_only=True):
+class WorkerReport(Value, frozen=True, kw_only=True):
     """What one process counted since its report before."""
 
     sequence: int
@@ -80,7 +77,7 @@ class SenderState(enum.Enum):
     LOST = "lost"
 
 
-class Sender(_Value, frozen=True, kw_only=True):
+class Sender(Value, frozen=True, kw_only=True):
     """A process that makes load, as it is seen from where the reports come together."""
 
     name: str
@@ -103,7 +100,7 @@ class StateEnd(enum.Enum):
     COMPLETE = "complete"
 
 
-class LoadState(_Value, frozen=True, kw_only=True):
+class LoadState(Value, frozen=True, kw_only=True):
     """All that is known of a load at one moment: a file that is replaced as a whole."""
 
     version: int

@@ -11,8 +11,8 @@ from perfgate.commands.history import Past, Source, read_history
 from perfgate.commands.history_text import render_check, render_history
 from perfgate.config import Config
 from perfgate.errors import UndecidedError
-from perfgate.history import PairedEffect, RunRecord
 from perfgate.history.past import History
+from perfgate.history.runs import PairedEffect, RunRecord
 from perfgate.measure.process import Progress
 from perfgate.model import Baseline, Verdict
 from perfgate.stats.changepoint import ChangeKind

@@ -8,7 +8,7 @@ import pytest
 
 from perfgate.commands.record import check_event, find_destination, record_of
 from perfgate.errors import UndecidedError, UsageError
-from perfgate.history import RunRecord, decode_runs
+from perfgate.history.runs import RunRecord, decode_runs
 from perfgate.model import Report, Verdict
 from perfgate.report.document import encode_report
 from tests import report_cases

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perfgate.commands.workflows import render_workflows
-from perfgate.history import decode_runs
+from perfgate.history.runs import decode_runs
 from perfgate.model import Report, Verdict
 from perfgate.report.document import decode_report
 from tests.fake_github.description import merged
