@@ -248,21 +248,14 @@ def _by_pairs(
             )
         check_limits(config, benchmarks)
         results = Results(environment=environment, revision=revision, benchmarks=benchmarks)
-        evidence = tuple(
-            msgspec.structs.replace(
-                _evidence(name, suite, approved),
-                pairs=pairing.samples(name, job) if name in job.references else (),
-                base_counts=base_counts.get(name),
-                base_commit=base_commit or "" if name in base_counts else "",
-                is_out_of_budget=name in pairing.out_of_budget,
-            )
-            for name, suite in (
-                _everything(benchmarks, approved, suites)
-                | {name: job.suites[name] for name in pairing.out_of_budget}
-            ).items()
+        late = {name: job.suites[name] for name in pairing.out_of_budget}
+        known = (_everything(benchmarks, approved, suites) | late).items()
+        evidence = (
+            _paired_evidence(_evidence(name, suite, approved), job, pairing)
+            for name, suite in known
         )
         report = finished_report(
-            evidence,
+            [_with_counts(one, base_counts, base_commit) for one in evidence],
             results,
             config,
             notes=[
@@ -275,6 +268,24 @@ def _by_pairs(
     return msgspec.structs.replace(
         report, base=Revision(commit=base_commit) if base_commit else None
     )
+
+
+def _paired_evidence(evidence: Evidence, job: PairJob, pairing: Pairing) -> Evidence:
+    name = evidence.benchmark
+    return msgspec.structs.replace(
+        evidence,
+        pairs=pairing.samples(name, job) if name in job.references else (),
+        is_out_of_budget=name in pairing.out_of_budget,
+    )
+
+
+def _with_counts(
+    evidence: Evidence, base_counts: Mapping[str, Counts], base_commit: str | None
+) -> Evidence:
+    counts = base_counts.get(evidence.benchmark)
+    if counts is None:
+        return evidence
+    return msgspec.structs.replace(evidence, base_counts=counts, base_commit=base_commit or "")
 
 
 def _counted(

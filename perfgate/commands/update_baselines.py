@@ -1,7 +1,7 @@
 """``perfgate update-baselines``: approve measured numbers, line by line, with a reason."""
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from perfgate.baselines.store import (
@@ -97,7 +97,7 @@ def update_baselines(
     if all(benchmark.failure is not None for benchmark in results.benchmarks):
         raise UndecidedError(f"no benchmark has a number to approve{_example(results)}")
     plans: list[UpdatePlan] = []
-    for suite in sorted(old.keys() | {benchmark.suite for benchmark in results.benchmarks}):
+    for suite in sorted(old.keys() | own):
         is_measured = suites is None or suite in suites
         plan = plan_update(
             old.get(suite) or BaselineFile(environment=key, suite=suite, baselines={}),
@@ -110,12 +110,16 @@ def update_baselines(
         # A suite that was not measured can only lose what moved into one that was.
         if is_measured or plan.changes:
             plans.append(plan if is_measured else dataclasses.replace(plan, prunable=()))
-    changed = tuple(plan.file for plan in plans if plan.changes)
-    for file in changed:  # names from a result file must not fail between two writes
+    changed = [plan.file for plan in plans if plan.changes]
+    return BaselineUpdate(plans=tuple(plans), files=_written(folder, changed))
+
+
+def _written(folder: Path, files: Sequence[BaselineFile]) -> tuple[Path, ...]:
+    """Write all files; names from a result file must not fail between two of them."""
+    for file in files:
         baseline_path(folder, file.environment, file.suite)
         encode_baselines(file)
-    files = tuple(write_baselines(folder, file) for file in changed)
-    return BaselineUpdate(plans=tuple(plans), files=files)
+    return tuple(write_baselines(folder, file) for file in files)
 
 
 def _gone(
