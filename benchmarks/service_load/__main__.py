@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from benchmarks.service_load.performance import PerformanceBenchmark
-from perfgate.commands.output import write_file
 from perfgate.errors import UsageError
+from perfgate.files import write_file
 from perfgate.testing.verdict import LoadVerdict
 
 _STATUS = {LoadVerdict.PASSED: 0, LoadVerdict.FAILED: 1, LoadVerdict.INCONCLUSIVE: 3}

@@ -52,7 +52,7 @@ def write(target: str, data: bytes) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    from perfgate.commands.output import write_file
+    from perfgate.files import write_file
 
     if target == "-":
         sys.stdout.buffer.write(data)

@@ -9,13 +9,13 @@ from pathlib import Path
 from statistics import fmean, median, variance
 from typing import Final
 
-from perfgate.commands.output import write_file
 from perfgate.commands.pairing import EXPLORE_PAIRS
 from perfgate.commands.run import Machine, own_side, suite_plan
 from perfgate.commands.selection import select_suites
 from perfgate.commands.trials import Recording, draw_runs, power, typical_left
 from perfgate.config import Config, edited_settings, exact_percent
 from perfgate.errors import ConfigError, UndecidedError
+from perfgate.files import write_file
 from perfgate.measure.lockstep import GroupOutcome, GroupPlan, available_cpus, measure_groups
 from perfgate.measure.process import collect_suites, place_outcomes
 from perfgate.measure.worker import CollectedBenchmark

@@ -10,12 +10,12 @@ from typing import Final
 
 import msgspec
 
-from perfgate.commands.output import write_file
 from perfgate.commands.run import Machine, own_side
 from perfgate.commands.selection import select_suites
 from perfgate.commands.trees import Trees
 from perfgate.config import Config, Suite
 from perfgate.errors import UsageError
+from perfgate.files import write_file
 from perfgate.git import open_repository
 from perfgate.measure.counters import find_valgrind, why_no_counters
 from perfgate.measure.lockstep import Side

@@ -15,7 +15,7 @@ from perfgate.commands.history_view import (
     shortened,
     view_benchmarks,
 )
-from perfgate.commands.output import write_file
+from perfgate.files import write_file
 from perfgate.report.charts import Axis
 from perfgate.report.standalone import anchors, assets_of_site, chart_data, chips, render_linked
 from perfgate.report.text import Quoted, Sentence

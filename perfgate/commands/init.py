@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from perfgate import __version__
-from perfgate.commands.output import write_file
 from perfgate.commands.workflows import Workflows, render_workflows
 from perfgate.errors import ConfigError, UsageError
+from perfgate.files import write_file
 from perfgate.git import Repository, open_repository
 
 __all__ = ["InitOptions", "initialise"]

@@ -1,13 +1,12 @@
 """A monitor's report: made from its histograms, and saved."""
 
-import contextlib
 import os
 import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from perfgate.errors import UsageError
+from perfgate.files import write_file
 from perfgate.model import Environment
 from perfgate.monitor.series import OK
 from perfgate.operations import (
@@ -38,15 +37,7 @@ class PerformanceReport(OperationsReport, frozen=True, kw_only=True):
         Raises:
             UsageError: it cannot be written.
         """
-        target = Path(path)
-        draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            draft.write_bytes(self.json())
-            draft.replace(target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-            raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+        write_file(Path(path), self.json())
 
 
 def summarised(

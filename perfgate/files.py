@@ -1,4 +1,4 @@
-"""Files that a command writes where the user asked for them: whole, or not at all."""
+"""Files that are written where the user asked for them: whole, or not at all."""
 
 import contextlib
 import os
