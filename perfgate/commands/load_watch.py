@@ -6,6 +6,7 @@ from typing import Final
 from perfgate.config import LoadSettings, parse_limit
 from perfgate.load.live import LIVE_METRICS, Snapshot
 from perfgate.stats.histogram import DEFAULT_SCALE, relative_error
+from perfgate.stats.quantiles import MIN_ROUNDS
 from perfgate.units import format_duration, format_seconds
 
 __all__ = ["GRACE_S", "LimitWatch", "Progress", "describe"]
@@ -18,7 +19,7 @@ GRACE_S: Final = 5.0
 _MARGIN: Final = 2 * relative_error(DEFAULT_SCALE)
 """By which a time must break a limit: snapshots are less exact than results."""
 _EXACT: Final = frozenset({"success_rate", "error_rate", "dropped"})
-_FEWEST: Final = 36
+_FEWEST: Final = MIN_ROUNDS[90]
 """Operations below which even a 90 % quantile has no bound, and one failure says nothing."""
 
 

@@ -8,12 +8,7 @@ from typing import Final, Protocol
 from perfgate.load.recorder import Recorder
 from perfgate.stats.histogram import ExponentialHistogram
 from perfgate.stats.histogram_data import HistogramData
-from perfgate.stats.quantiles import (
-    MIN_ROUNDS_P50,
-    MIN_ROUNDS_P90,
-    MIN_ROUNDS_P95,
-    MIN_ROUNDS_P99,
-)
+from perfgate.stats.quantiles import MIN_ROUNDS
 
 __all__ = ["LIVE_METRICS", "Live", "Observer", "Snapshot", "histogram_metrics"]
 
@@ -21,7 +16,6 @@ _NS: Final = 1e9
 _MOST_A_LOOK: Final = 5_000
 """Times that are read at one look, of more every so manieth: reading them all would hold up the
 operations, and so be seen in the numbers."""
-_MINIMA: Final = {50: MIN_ROUNDS_P50, 90: MIN_ROUNDS_P90, 95: MIN_ROUNDS_P95, 99: MIN_ROUNDS_P99}
 
 LIVE_METRICS: Final = frozenset(
     {
@@ -113,10 +107,10 @@ def histogram_metrics(histogram: ExponentialHistogram, prefix: str = "") -> dict
     None for quantiles of which there are too few values to bound them.
     """
     count = histogram.count
-    quantiles: Sequence[float | None] = histogram.quantiles(tuple(_MINIMA))
+    quantiles: Sequence[float | None] = histogram.quantiles(tuple(MIN_ROUNDS))
     supported = {
-        percent: value if count >= _MINIMA[percent] else None
-        for percent, value in zip(_MINIMA, quantiles, strict=True)
+        percent: value if count >= MIN_ROUNDS[percent] else None
+        for percent, value in zip(MIN_ROUNDS, quantiles, strict=True)
     }
     return {
         f"{prefix}mean": histogram.mean,

@@ -7,13 +7,7 @@ from typing import Final
 
 from perfgate.load.models import Closed, Model, Open
 from perfgate.load.outcomes import Outcome
-from perfgate.stats.quantiles import (
-    MIN_ROUNDS_P50,
-    MIN_ROUNDS_P90,
-    MIN_ROUNDS_P95,
-    MIN_ROUNDS_P99,
-    nearest_rank,
-)
+from perfgate.stats.quantiles import MIN_ROUNDS, nearest_rank
 
 __all__ = ["FailureGroup", "LoadResult", "Times"]
 
@@ -31,13 +25,7 @@ MIN_FLOORS: Final = 20
 """A median below so many times the harness's own time is mostly the harness."""
 
 _NS: Final = 1e9
-_P50, _P90, _P95, _P99 = 50, 90, 95, 99
-_MINIMA: Final = {
-    _P50: MIN_ROUNDS_P50,
-    _P90: MIN_ROUNDS_P90,
-    _P95: MIN_ROUNDS_P95,
-    _P99: MIN_ROUNDS_P99,
-}
+_P50, _P90, _P99 = 50, 90, 99
 
 
 class Times:
@@ -81,7 +69,7 @@ class Times:
 
     def supported_s(self, percent: int) -> float | None:
         """Return p50, p90, p95 or p99; None where there are too few to bound it."""
-        return self.quantile_s(percent) if len(self) >= _MINIMA[percent] else None
+        return self.quantile_s(percent) if len(self) >= MIN_ROUNDS[percent] else None
 
     def metrics(self, prefix: str = "") -> dict[str, float | None]:
         """Return the numbers that limits can be set on, in seconds."""
@@ -91,7 +79,7 @@ class Times:
             f"{prefix}max": self.max_s,
             f"{prefix}stdev": self.stdev_s,
             f"{prefix}median": self.supported_s(_P50),
-            **{f"{prefix}p{percent}": self.supported_s(percent) for percent in _MINIMA},
+            **{f"{prefix}p{percent}": self.supported_s(percent) for percent in MIN_ROUNDS},
         }
 
 
@@ -222,7 +210,9 @@ class LoadResult:
 
     def _doubts_of_open(self) -> list[str]:
         doubts = []
-        percent = max([_P90, *(each for each in _MINIMA if len(self.lateness) >= _MINIMA[each])])
+        percent = max(
+            [_P90, *(each for each in MIN_ROUNDS if len(self.lateness) >= MIN_ROUNDS[each])]
+        )
         latest_s, median_s = self.lateness.quantile_s(percent), self.service.quantile_s(_P50)
         if latest_s is not None and self.is_real_time:
             allowed_s = max(LATENESS_FLOOR_S, MAX_LATENESS * (median_s or 0.0))
