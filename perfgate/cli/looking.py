@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfgate.cli.options import Shared, everywhere, progress_on, shared_options, verbose_option
+from perfgate.cli.options import (
+    Shared,
+    branch_option,
+    everywhere,
+    progress_on,
+    remote_option,
+    shared_options,
+    verbose_option,
+)
 from perfgate.cli.printing import print_text, say, write
 
 if TYPE_CHECKING:
@@ -14,13 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["history"]
 
-_branch_option = click.option(
-    "--branch", metavar="NAME", default="perfgate-data", help="Branch that collects runs."
-)
-
 
 @click.group(invoke_without_command=True)
-@_branch_option
+@branch_option
 @click.option(
     "--check", "is_check", is_flag=True, help="Exit with 1 on a slowdown that no gate has shown."
 )
@@ -100,13 +104,8 @@ def _status(past: "Past") -> int:
 @click.argument(
     "sources", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )
-@_branch_option
-@click.option(
-    "--remote",
-    metavar="URL",
-    show_default="the workflow's repository, else the clone's remote",
-    help="Repository that holds the branch.",
-)
+@branch_option
+@remote_option
 @everywhere
 def import_runs(sources: tuple[Path, ...], branch: str, remote: str | None) -> int:
     """Append what another tool kept to the branch that collects runs.

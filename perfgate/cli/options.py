@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Shared",
+    "branch_option",
     "check_here",
     "everywhere",
     "here_option",
     "progress_on",
+    "remote_option",
     "shared_options",
     "sources_option",
     "threshold_option",
@@ -181,6 +183,15 @@ threshold_option = click.option(
 )
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="List and explain everything, what passed too."
+)
+branch_option = click.option(
+    "--branch", metavar="NAME", default="perfgate-data", help="Branch that collects runs."
+)
+remote_option = click.option(
+    "--remote",
+    metavar="URL",
+    show_default="the workflow's repository, else the clone's remote",
+    help="Repository that holds the branch.",
 )
 sources_option = click.option(
     "--from",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from perfgate.cli.options import everywhere
+from perfgate.cli.options import branch_option, everywhere, remote_option
 from perfgate.cli.printing import read_report
 
 __all__ = ["record"]
@@ -15,13 +15,8 @@ __all__ = ["record"]
 @click.argument(
     "sources", nargs=-1, required=True, metavar="REPORT...", type=click.Path(path_type=Path)
 )
-@click.option("--branch", metavar="NAME", default="perfgate-data", help="Branch that collects.")
-@click.option(
-    "--remote",
-    metavar="URL",
-    show_default="the workflow's repository, else the clone's remote",
-    help="Repository that holds the branch.",
-)
+@branch_option
+@remote_option
 @everywhere
 def record(sources: tuple[Path, ...], branch: str, remote: str | None) -> int:
     """Append runs of the default branch to a branch that collects them, for trends.

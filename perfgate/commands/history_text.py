@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from perfgate.commands.history import Past
+from perfgate.commands.history_view import remarks
 from perfgate.history.findings import Finding
 from perfgate.history.past import History, Series, Shift
 from perfgate.report.console import console_of
 from perfgate.report.text import shorten, visible
 from perfgate.report.trend import sparkline
-from perfgate.stats.changepoint import ChangeKind
 from perfgate.units import format_ratio, format_seconds
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ _LAST: Final = 15
 _DRAWN: Final = 30
 """Most recent runs that a line is drawn from."""
 _SHOWN_NAME: Final = 200
-_KINDS: Final = {
-    ChangeKind.STEP: "",
-    ChangeKind.RETURN: "back to the level before",
-    ChangeKind.FLIP: "one of many between two levels",
-}
 
 
 def render_history(past: Past, *, width: int, color: bool, verbose: bool) -> str:
@@ -140,19 +135,10 @@ def _change_rows(history: History) -> list[tuple[str, ...]]:
             format_ratio(shift.log_ratio),
             f"{format_seconds(shift.before_s)} → {format_seconds(shift.after_s)}",
             _name(one.benchmark),
-            _range(shift) + "".join(f"; {remark}" for remark in _remarks(shift)),
+            _range(shift) + "".join(f"; {visible(remark)}" for remark in remarks(shift)),
         )
         for place, one, shift in found
     ]
-
-
-def _remarks(shift: Shift) -> Iterator[str]:
-    if _KINDS[shift.kind]:
-        yield _KINDS[shift.kind]
-    if shift.moved_together:
-        yield f"{shift.moved_together} benchmarks moved together"
-    if shift.environment_change:
-        yield visible(shift.environment_change)
 
 
 def _series_rows(history: History) -> list[tuple[str, ...]]:

@@ -18,7 +18,14 @@ from perfgate.report.text import Quoted, Sentence, shorten
 from perfgate.stats.changepoint import FEWEST_POINTS, ChangeKind
 from perfgate.units import format_percent, format_ratio, format_seconds
 
-__all__ = ["BenchmarkShown", "ChangeShown", "SeriesShown", "file_name", "view_benchmarks"]
+__all__ = [
+    "BenchmarkShown",
+    "ChangeShown",
+    "SeriesShown",
+    "file_name",
+    "remarks",
+    "view_benchmarks",
+]
 
 _TABLED: Final = 100
 """Most recent runs that the table below a chart holds."""
@@ -193,7 +200,7 @@ def _change(history: History, series: Series, shift: Shift, *, is_unseen: bool) 
         subject=Quoted(commit.subject if commit is not None else ""),
         confidence=f"{format_percent((1 + shift.superiority) / 2)} of runs before and after are "
         "ordered this way",
-        remarks=tuple(map(Quoted, _remarks(shift))),
+        remarks=tuple(map(Quoted, remarks(shift))),
         is_unseen=is_unseen,
     )
 
@@ -211,7 +218,8 @@ def _range(shift: Shift) -> str:
     return f"{shift.last_good[:10]}..{shift.first_changed[:10]}{known}"
 
 
-def _remarks(shift: Shift) -> Iterator[str]:
+def remarks(shift: Shift) -> Iterator[str]:
+    """Yield what else is to be said of a change; texts from outside are as they came."""
     if _KINDS[shift.kind]:
         yield _KINDS[shift.kind]
     if shift.moved_together:

@@ -1,11 +1,10 @@
 """A load for a terminal, and in GitHub's Markdown."""
 
-import functools
-from typing import Any, Final
+from typing import Final
 
 from perfgate.load_run import LoadRun
 from perfgate.report.load_view import LoadRow, build_load_view
-from perfgate.report.markup import cell, markdown
+from perfgate.report.markup import markdown_template
 from perfgate.report.text import plain
 
 __all__ = ["render_load_markdown", "render_load_text"]
@@ -39,26 +38,4 @@ def _aligned(row: tuple[str, ...], widths: list[int]) -> str:
 
 def render_load_markdown(run: LoadRun) -> str:
     """Render for a pull request or the summary of a job; outside text stands in code spans."""
-    return _rendered("load.md.j2", run)
-
-
-def _rendered(name: str, run: LoadRun) -> str:
-    text: str = _template(name).render(view=build_load_view(run))
-    return text
-
-
-@functools.cache
-def _template(name: str) -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("perfgate.report"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown: finalize puts outside text into code spans
-        finalize=markdown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["cell"] = lambda value: cell((value,))
-    return environment.get_template(name)
+    return markdown_template("load.md.j2").render(view=build_load_view(run))

@@ -9,7 +9,7 @@ from typing import Final
 
 from perfgate.model import Report
 from perfgate.report.advice import join_commands
-from perfgate.report.markup import cell, markdown
+from perfgate.report.markup import cell, markdown, markdown_template
 from perfgate.report.text import Sentence, join
 from perfgate.report.view import Level, ReportView, Row, Section, build_view
 
@@ -250,16 +250,5 @@ def _steps(rows: Sequence[Row]) -> tuple[_Step, ...]:
 
 
 def _template() -> Callable[[ReportView, Surroundings, Sequence[_Part]], str]:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("perfgate.report"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown: finalize puts outside text into code spans
-        finalize=markdown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    template = environment.get_template("report.md.j2")
+    template = markdown_template("report.md.j2")
     return lambda view, around, parts: template.render(view=view, around=around, sections=parts)

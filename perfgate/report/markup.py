@@ -5,11 +5,14 @@ Nor is anything there a mention, reference, link or emoji, which GitHub looks fo
 
 import re
 import unicodedata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from perfgate.report.text import PIECE_LIMIT, Quoted, Sentence, shorten
 
-__all__ = ["cell", "markdown"]
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["cell", "markdown", "markdown_template"]
 
 _FENCE_LIMIT: Final = 8
 """Longest run of back-ticks that a fence answers; Markdown engines stop at 80."""
@@ -33,6 +36,23 @@ def cell(sentence: Sentence) -> str:
     """
     pieces = [_breakable(p) if isinstance(p, Quoted) else p for p in sentence]
     return markdown(tuple(pieces)).replace("|", r"\|")
+
+
+def markdown_template(name: str) -> "Template":
+    """Load a template of Markdown; what it is given goes through ``markdown``."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("perfgate.report"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown: finalize puts outside text into code spans
+        finalize=markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["cell"] = lambda value: cell((value,))
+    return environment.get_template(name)
 
 
 def _breakable(piece: Quoted) -> Quoted:
