@@ -212,7 +212,7 @@ def seconds_axis(values_s: Sequence[float], title: str) -> Axis:
     known = [max(least, min(most, value)) for value in values_s]
     low, high = min(known), max(known)
     if high < _LOG_FROM * low:
-        low, high = _padded(low, high) if high > low else (0.9 * low, 1.1 * high)
+        low, high = _around(low, high)
         return Axis(
             title=title,
             low=low,
@@ -222,6 +222,14 @@ def seconds_axis(values_s: Sequence[float], title: str) -> Axis:
     low, high = rounded(0.9 * low), rounded(1.1 * high)
     ticks = _named(_log_ticks(low, high), format_seconds)
     return Axis(title=title, low=low, high=high, is_log=True, ticks=ticks)
+
+
+def _around(low: float, high: float) -> tuple[float, float]:
+    """Return a little more than a range; a tenth more of one that four digits cannot tell."""
+    wider = _padded(low, high)
+    if low < high and wider[0] < wider[1]:
+        return wider
+    return rounded(0.9 * low), rounded(1.1 * high)
 
 
 def _finest(value: float) -> float:
