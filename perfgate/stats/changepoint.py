@@ -29,7 +29,7 @@ kernel rbf (KernelCPD; 20)          .70        .25     .365   6 of 43        .65
 
 With those settings the others mark 6 % of the change-free series (Otava, at a p-value of 1e-7)
 to 84 % (ranks). Ours moves little with its constants: F1 .62 to .73, 2 to 5 of 43 marked, for
-penalties of 60 to 150 and deltas of .6 to .8. PELT l1 takes 100 times as long, E-divisive 15 times.
+penalties of 60 to 150 and deltas of .6 to .8. PELT l1 takes 80 times as long, E-divisive 9 times.
 On 25 other series, not looked at until all was decided, it finds the 5 regressions and marks none
 of the 20 that spike, scatter, differ by build or are stable. ``python -m benchmarks.changepoints``
 prints the table.
