@@ -32,7 +32,7 @@ class PerformanceReport(OperationsReport, frozen=True, kw_only=True):
         return encode_operations(self)
 
     def save(self, path: Path | str) -> None:
-        """Write it as JSON; the file appears at once, whole.
+        """Write it as JSON; the file appears at once, whole, and its folders are made.
 
         Raises:
             UsageError: it cannot be written.
