@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from perfgate.config import Config
+from perfgate.config import Config, Waiver
 from perfgate.gate.comparisons import EFFECT_CUT, PAIRED, Case, cases_of, is_left_faster
 from perfgate.gate.counts import with_counts
 from perfgate.gate.limits import limited
@@ -74,7 +74,12 @@ def judge(
     _check_complete(evidence, results)
     cases = cases_of(evidence, results, config)
     findings = _findings(cases, config.false_alarms)
-    judge_case = _Judge(findings=findings, config=config, is_default_branch=is_default_branch)
+    judge_case = _Judge(
+        findings=findings,
+        config=config,
+        failing=fails_on(config, is_default_branch=is_default_branch),
+        is_default_branch=is_default_branch,
+    )
     judgements = [
         judgement for case in cases if (judgement := judge_case.verdict(case)) is not None
     ]
@@ -166,22 +171,21 @@ class _Judge:
 
     findings: _Findings
     config: Config
+    failing: tuple[Verdict, ...]
     is_default_branch: bool
 
     def verdict(self, case: Case) -> Judgement | None:
         if case.measured is None or not case.measured.runs:
             return _unmeasured(case)
-        failing = fails_on(self.config, is_default_branch=self.is_default_branch)
-        judgement = self._waived(self._compared(case), case)
-        judgement = with_memory(judgement, case, failing, is_default_branch=self.is_default_branch)
-        judgement = with_counts(
-            judgement,
-            case,
-            failing,
-            waiver=self.config.waiver_for(case.evidence.benchmark),
-            is_default_branch=self.is_default_branch,
+        waiver = self.config.waiver_for(case.evidence.benchmark)
+        judgement = _waived(self._compared(case), waiver)
+        judgement = with_memory(
+            judgement, case, self.failing, is_default_branch=self.is_default_branch
         )
-        return limited(judgement, case, failing)
+        judgement = with_counts(
+            judgement, case, self.failing, waiver=waiver, is_default_branch=self.is_default_branch
+        )
+        return limited(judgement, case, self.failing)
 
     def _compared(self, case: Case) -> Judgement:
         evidence = case.evidence
@@ -282,24 +286,24 @@ class _Judge:
             return case.settle(Verdict.PASSED, Reason.WITHIN_THRESHOLD)
         return case.deciding(faster).settle(Verdict.IMPROVED, Reason.FASTER)
 
-    def _waived(self, judgement: Judgement, case: Case) -> Judgement:
-        waiver = self.config.waiver_for(case.evidence.benchmark)
-        if waiver is None or judgement.verdict not in {Verdict.REGRESSED, Verdict.DRIFTED}:
-            return judgement
-        worst = max(
-            one.log_ratio
-            for index, one in enumerate(judgement.comparisons)
-            if index == 0 or one.reference in PAIRED
-        )
-        if worst > math.log1p(waiver.max_slowdown):
-            return judgement
-        return msgspec.structs.replace(
-            judgement,
-            verdict=Verdict.PASSED,
-            reason=Reason.WAIVED,
-            message=waiver.reason,
-            waiver_expires=waiver.expires.isoformat(),
-        )
+
+def _waived(judgement: Judgement, waiver: Waiver | None) -> Judgement:
+    if waiver is None or judgement.verdict not in {Verdict.REGRESSED, Verdict.DRIFTED}:
+        return judgement
+    worst = max(
+        one.log_ratio
+        for index, one in enumerate(judgement.comparisons)
+        if index == 0 or one.reference in PAIRED
+    )
+    if worst > math.log1p(waiver.max_slowdown):
+        return judgement
+    return msgspec.structs.replace(
+        judgement,
+        verdict=Verdict.PASSED,
+        reason=Reason.WAIVED,
+        message=waiver.reason,
+        waiver_expires=waiver.expires.isoformat(),
+    )
 
 
 def _unmeasured(case: Case) -> Judgement | None:

@@ -60,8 +60,8 @@ class Comparison(Value, frozen=True, kw_only=True):
     candidate_s: float | None = None
 
     def __post_init__(self) -> None:
-        check_finite(self, "log_ratio", "low", "high", "p_value", "smallest_findable")
-        check_finite(self, "reference_s", "candidate_s")
+        times = ("reference_s", "candidate_s")
+        check_finite(self, "log_ratio", "low", "high", "p_value", "smallest_findable", *times)
 
 
 class Reason(enum.Enum):

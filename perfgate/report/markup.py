@@ -3,6 +3,7 @@
 Nor is anything there a mention, reference, link or emoji, which GitHub looks for everywhere else.
 """
 
+import functools
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
@@ -38,6 +39,7 @@ def cell(sentence: Sentence) -> str:
     return markdown(tuple(pieces)).replace("|", r"\|")
 
 
+@functools.cache  # compiling one takes longer than filling it in
 def markdown_template(name: str) -> "Template":
     """Load a template of Markdown; what it is given goes through ``markdown``."""
     import jinja2
