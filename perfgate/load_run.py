@@ -62,7 +62,7 @@ class Demand(Value, frozen=True, kw_only=True):
     """The load that was asked for."""
 
     kind: DemandKind
-    users: float | None = None
+    users: int | None = None
     """At once, at most."""
     rate_per_s: float | None = None
     """Arrivals, on average."""

@@ -2,13 +2,16 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 __all__ = [
     "format_bytes",
     "format_duration",
+    "format_instructions",
     "format_interval",
+    "format_measured",
+    "format_number",
     "format_percent",
     "format_ratio",
     "format_seconds",
@@ -123,30 +126,67 @@ _BYTE_STEPS: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 _TIMES_FROM: Final = 2.0
 """Ratio from which an effect reads better as a multiple than in percent."""
 _PERCENT_LIMIT: Final = math.log(_TIMES_FROM)
+_BOUND: Final = re.compile(
+    r"(?P<number>[0-9.]+(?:[eE][+-]?[0-9]+)?) ?(?P<unit>[^\s0-9.]+)(?: of .*)?$"
+)
+_MOST_DIGITS: Final = 7
 
 
-def format_seconds(seconds: float) -> str:
+def format_number(number: float) -> str:
+    """Write a number without a unit: four significant digits, and all before the point: 12,346."""
+    text = f"{number:.4g}"
+    if "e" not in text and abs(float(text)) < 1_000:  # noqa: PLR2004 - nothing to separate
+        return text
+    is_readable = math.isfinite(number) and 1 <= abs(number) < 1e15  # noqa: PLR2004 - exact so far
+    return f"{number:,.0f}" if is_readable else text
+
+
+def format_instructions(count: float) -> str:
+    """Write a count in full, of which four digits mean something: 153,100,000."""
+    return f"{float(f'{count:.4g}'):,.0f}"
+
+
+def format_seconds(seconds: float, digits: int = 3) -> str:
     """Write a time with three significant digits: 12.3 µs."""
-    rounded = _round_significant(seconds)
+    rounded = _round_significant(seconds, digits)
     size = abs(rounded)
     scale, unit = next(((s, u) for s, u in _SECOND_STEPS if size >= s), _SECOND_STEPS[-1])
     if size == 0:
         scale, unit = _SECOND_STEPS[0]
-    return f"{_significant(rounded / scale)} {unit}"
+    return f"{_significant(rounded / scale, digits=digits)} {unit}"
 
 
-def format_bytes(count: float) -> str:
+def format_bytes(count: float, digits: int = 3) -> str:
     """Write a number of bytes in decimal units with three significant digits: 1.05 MB."""
-    rounded = _round_significant(count)
+    rounded = _round_significant(count, digits)
     for scale, unit in _BYTE_STEPS:
         if abs(rounded) >= scale:
-            return f"{_significant(rounded / scale)} {unit}"
+            return f"{_significant(rounded / scale, digits=digits)} {unit}"
     return f"{count:.0f} B"
 
 
-def format_percent(ratio: float) -> str:
+def format_percent(ratio: float, digits: int = 3) -> str:
     """Write a plain ratio in percent, without a sign for gains: 0.05 is 5 %."""
-    return f"{_trimmed(_significant(100 * ratio))} %"
+    return f"{_trimmed(_significant(100 * ratio, digits=digits))} %"
+
+
+def format_measured(limit: str, measured: float) -> str:
+    """Write what broke a limit such as ``p95 < 500ms`` in its unit: 623 ms.
+
+    It has as many digits as it takes to tell it from the bound: 500.2 ms, not 500 ms.
+    """
+    match = _BOUND.search(limit)
+    write = _writer_for(match["unit"]) if match else None
+    if match is None or write is None:
+        return format_number(measured)
+    bound = parse_number(match["number"] + match["unit"])
+    enough = (n for n in range(3, _MOST_DIGITS) if write(measured, n) != write(bound, n))
+    return write(measured, next(enough, _MOST_DIGITS))
+
+
+def _writer_for(unit: str) -> Callable[[float, int], str] | None:
+    tables = ((_PERCENT, format_percent), (_BYTES, format_bytes), (_SECONDS, format_seconds))
+    return next((write for units, write in tables if unit in units), None)
 
 
 def format_ratio(log_ratio: float) -> str:
@@ -185,9 +225,9 @@ def _factor(size: float, *, digits: int) -> str:
         return "more than 1e308"
 
 
-def _round_significant(value: float) -> float:
-    """Round to three digits first, so that 999.6 ns becomes 1.00 µs and not 1000 ns."""
-    return float(f"{value:.2e}")
+def _round_significant(value: float, digits: int) -> float:
+    """Round to the digits first, so that 999.6 ns becomes 1.00 µs and not 1000 ns."""
+    return float(f"{value:.{digits - 1}e}")
 
 
 def _significant(value: float, *, digits: int = 3) -> str:

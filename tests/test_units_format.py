@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from perfgate.units import (
     format_bytes,
     format_duration,
+    format_instructions,
     format_interval,
+    format_measured,
+    format_number,
     format_percent,
     format_ratio,
     format_seconds,
@@ -123,3 +126,47 @@ def test_an_effect_and_its_opposite_say_opposite_things(log_ratio: float) -> Non
     if text != "0.0 %":
         slower = text.startswith("+") or text.endswith("slower")
         assert slower == (log_ratio > 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        pytest.param(0.0, "0", id="zero"),
+        pytest.param(3.0, "3", id="whole"),
+        pytest.param(49.994, "49.99", id="four-digits"),
+        pytest.param(0.00123456, "0.001235", id="small"),
+        pytest.param(999.96, "1,000", id="rounds-to-a-thousand"),
+        pytest.param(12_345.6, "12,346", id="all-before-the-point"),
+        pytest.param(-200_000.0, "-200,000", id="negative"),
+        pytest.param(1e20, "1e+20", id="absurd"),
+        pytest.param(math.nan, "nan", id="not-a-number"),
+    ],
+)
+def test_a_number_without_a_unit_has_no_exponent_while_it_can_be_read(
+    number: float, expected: str
+) -> None:
+    assert format_number(number) == expected
+
+
+def test_a_count_of_instructions_is_rounded_and_tells_its_size() -> None:
+    assert format_instructions(153_083_861.0) == "153,100,000"
+
+
+@pytest.mark.parametrize(
+    ("limit", "measured", "expected"),
+    [
+        pytest.param("p95 < 500ms", 0.6234, "623 ms", id="time"),
+        pytest.param("p95 < 500 ms", 0.50004, "500.04 ms", id="just-above"),
+        pytest.param("success_rate > 95%", 0.9, "90 %", id="share"),
+        pytest.param("success_rate > 95%", 0.94996, "94.996 %", id="just-below"),
+        pytest.param("p95 < 120% of baseline", 1.3, "130 %", id="of-baseline"),
+        pytest.param("memory_growth < 50MB", 50.01e6, "50.01 MB", id="bytes"),
+        pytest.param("retries <= 3", 5.0, "5", id="no-unit"),
+        pytest.param("ops_per_s > 15000/s", 12_345.6, "12,346", id="rate"),
+        pytest.param("GET /v1.2: p95 < 10us", 2e-5, "20.0 µs", id="of-one-name"),
+    ],
+)
+def test_what_broke_a_limit_is_written_in_its_unit_and_never_like_its_bound(
+    limit: str, measured: float, expected: str
+) -> None:
+    assert format_measured(limit, measured) == expected

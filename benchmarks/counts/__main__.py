@@ -1,5 +1,6 @@
 """Command line: ``python -m benchmarks.counts --help``."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from benchmarks.counts.accuracy import (
     record_run,
     table,
 )
+from benchmarks.counts.seeded import seeded, summary
 
 
 @click.group(context_settings={"show_default": True})
@@ -54,6 +56,32 @@ def show(recorded: Path) -> None:
     """Print what the recorded runs show."""
     lines = read_lines(recorded)
     for line in (*table(lines), "", *error_rates(lines)):
+        print(line)
+
+
+@main.command()
+@click.argument("root", type=click.Path(path_type=Path, resolve_path=True))
+@click.argument("files", nargs=-1, required=True)
+@click.option("--python", type=click.Path(path_type=Path), required=True)
+@click.option("--trials", default=20, help="Functions to slow down, one at a time.")
+@click.option("--seed", default=1)
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+def seed(
+    root: Path, files: tuple[str, ...], python: Path, trials: int, seed: int, output: Path
+) -> None:
+    """Slow functions of a suite's project down by 1 % of a benchmark; append a line per count."""
+    subject = Subject(root=root, files=files, python=python)
+    for tried in seeded(subject, dict(os.environ), trials=trials, seed=seed):
+        with output.open("a", encoding="utf-8") as stream:
+            for one in tried:
+                stream.write(json.dumps({"root": root.name, **dataclasses.asdict(one)}) + "\n")
+
+
+@main.command()
+@click.argument("tried", type=click.Path(path_type=Path, exists=True))
+def found(tried: Path) -> None:
+    """Print how many of the seeded slowdowns were found."""
+    for line in summary(read_lines(tried)):
         print(line)
 
 

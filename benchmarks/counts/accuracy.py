@@ -15,6 +15,7 @@ from typing import Any, Final
 from perfgate.gate import is_more
 from perfgate.measure.counters import CountPlan, count_suites, find_valgrind
 from perfgate.measure.process import Progress, SuiteFiles
+from perfgate.measure.sources import source_layout
 
 __all__ = ["CONDITIONS", "Subject", "error_rates", "read_lines", "record_run", "table"]
 
@@ -46,7 +47,7 @@ def record_run(
     counts = count_suites(
         CountPlan(
             root=subject.root,
-            source_paths=(subject.root,),
+            source_paths=source_layout(subject.root).paths,
             suites=(SuiteFiles(name="suite", files=subject.files),),
             python=subject.python,
             environ={**environ, **CONDITIONS[condition]},

@@ -1,9 +1,8 @@
 """Commands that only read: compare, report, merge; and init, which only writes."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,14 +19,11 @@ from perfgate.cli.printing import (
     encoded,
     failure_status,
     print_report,
-    print_table,
-    read_report,
+    print_text,
+    terminal_width,
     write,
 )
 from perfgate.errors import UsageError
-
-if TYPE_CHECKING:
-    from perfgate.model import Report
 
 __all__ = ["compare", "init", "merge", "report"]
 
@@ -82,33 +78,29 @@ def _print_schema(context: click.Context, _option: click.Parameter, is_wanted: o
 @click.option("--markdown", metavar="FILE", help="Write Markdown.")
 @click.option("--html", metavar="FILE", help="Write a page with charts that stands alone.")
 @click.option("--junit", metavar="FILE", help="Write JUnit XML.")
-@click.option("--json", "json_target", metavar="FILE", help="Write the report again, normalised.")
+@click.option("--json", metavar="FILE", help="Write the report again, normalised.")
 @verbose_option
 @shared_options
 def report(shared: Shared, /, source: Path, **options: Any) -> int:
-    """Render a report again; "-" is standard output, and without a FILE it gets the table.
+    """Render a report again, be it of a check, a load or a monitor.
 
-    The exit status is that of rendering, not of the verdict.
+    "-" is standard output, and without a FILE it gets the table. The exit status is that of
+    rendering, not of the verdict.
     """
-    from perfgate.report.junit import render_junit
-    from perfgate.report.markdown import render_markdown
-    from perfgate.report.page import render_html
+    from perfgate.commands.render import Terminal, rendering_of
 
-    found = read_report(source)
-    renderers: dict[str, Callable[[Report], bytes]] = {
-        "markdown": lambda shown: render_markdown(shown).encode(),
-        "html": render_html,
-        "junit": render_junit,
-        "json_target": encoded,
-    }
-    targets = {name: options[name] for name in renderers if options[name]}
-    if list(targets.values()).count("-") > 1:
+    saved = rendering_of(source)
+    names = [name for name in ("markdown", "html", "junit", "json") if options[name]]
+    if [options[name] for name in names].count("-") > 1:
         raise UsageError('only one of --markdown, --html, --junit and --json can be "-"')
-    written = {target: renderers[name](found) for name, target in targets.items()}
+    written = {options[name]: saved.render(name) for name in names}
     for target, data in written.items():
         write(target, data)
-    if not targets:
-        print_table(found, color=shared.has_color, verbose=options["verbose"])
+    if not names:
+        where = Terminal(
+            width=terminal_width(), has_color=shared.has_color, is_verbose=options["verbose"]
+        )
+        print_text(saved.text(where))
     return 0
 
 

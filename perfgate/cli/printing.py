@@ -17,13 +17,13 @@ __all__ = [
     "encoded",
     "failure_status",
     "print_report",
-    "print_table",
     "print_text",
     "read_report",
     "save",
     "say",
     "say_error",
     "summarise",
+    "terminal_width",
     "write",
 ]
 
@@ -77,18 +77,17 @@ def print_text(text: str) -> None:
     print(_guarded(text) if is_in_actions else text, end="")
 
 
-def print_table(report: "Report", *, color: bool, verbose: bool) -> None:
-    """Print a report for people."""
-    print(_table(report, color=color, verbose=verbose), end="")
-
-
 def _table(report: "Report", *, color: bool, verbose: bool) -> str:
-    import shutil
-
     from perfgate.report.terminal import render_terminal
 
-    width = shutil.get_terminal_size((100, 24)).columns
-    return render_terminal(report, width=width, color=color, verbose=verbose)
+    return render_terminal(report, width=terminal_width(), color=color, verbose=verbose)
+
+
+def terminal_width() -> int:
+    """Return how many columns text may take."""
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def _guarded(text: str) -> str:

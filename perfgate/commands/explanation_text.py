@@ -5,7 +5,7 @@ from typing import Final
 
 from perfgate.commands.explain import Explanation, Growth
 from perfgate.report.text import visible
-from perfgate.units import format_seconds
+from perfgate.units import format_instructions, format_number, format_seconds
 
 __all__ = ["describe"]
 
@@ -23,8 +23,8 @@ def describe(explanation: Explanation) -> Iterator[str]:
         yield f"functions in C: {explanation.why_no_counts}"
     else:
         counts = explanation.instructions_before, explanation.instructions_after
-        yield f"instructions of a call: {_change(*counts, _amount)}"
-        yield from _table(explanation.native, _amount, "no function in C takes more")
+        yield f"instructions of a call: {_change(*counts, format_instructions)}"
+        yield from _table(explanation.native, format_instructions, "no function in C takes more")
     yield from (f"written: {visible(file)}" for file in explanation.files)
 
 
@@ -46,16 +46,12 @@ def _place(one: Growth) -> str:
 
 def _more(one: Growth) -> str:
     within = f", most of it in {visible(one.within)}" if one.within else ""
-    before, after = one.calls_before, one.calls_after
-    if before is None or after is None or f"{before:.4g}" == f"{after:.4g}":
+    if one.calls_before is None or one.calls_after is None:
         return within
-    return f"{within}, called {before:.4g} → {after:.4g} times"
+    before, after = format_number(one.calls_before), format_number(one.calls_after)
+    return within if before == after else f"{within}, called {before} → {after} times"
 
 
 def _change(before: float, after: float, write: Callable[[float], str]) -> str:
     percent = f" ({after / before - 1:+.1%})" if before > 0 else ""
     return f"{write(before)} → {write(after)}{percent}"
-
-
-def _amount(instructions: float) -> str:
-    return f"{float(f'{instructions:.4g}'):,.0f}"

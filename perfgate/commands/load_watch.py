@@ -7,7 +7,7 @@ from perfgate.config import LoadSettings, parse_limit
 from perfgate.load.live import LIVE_METRICS, Snapshot
 from perfgate.stats.histogram import DEFAULT_SCALE, relative_error
 from perfgate.stats.quantiles import MIN_ROUNDS
-from perfgate.units import format_duration, format_seconds
+from perfgate.units import format_duration, format_measured, format_number, format_seconds
 
 __all__ = ["GRACE_S", "LimitWatch", "Progress", "describe"]
 
@@ -50,10 +50,9 @@ class LimitWatch:
                 continue
             margin = 0.0 if limit.metric in _EXACT else _MARGIN
             if not limit.is_kept(value * (1 - margin if limit.is_upper else 1 + margin)):
-                broken.append(
-                    f"{limit.expression}: was {value:.4g} after {snapshot.elapsed_s:.0f} s: "
-                    "ended early"
-                )
+                was = format_measured(limit.expression, value)
+                when = f"after {snapshot.elapsed_s:.0f} s"
+                broken.append(f"{limit.expression}: was {was} {when}: ended early")
         self.failures = tuple(broken)
         return bool(broken)
 
@@ -71,7 +70,7 @@ def describe(snapshot: Snapshot) -> str:
         format_duration(snapshot.elapsed_s),
         f"{snapshot.ok:,} ok",
         f"{snapshot.failed:,} failed",
-        f"{snapshot.per_s:.4g}/s",
+        f"{format_number(snapshot.per_s)}/s",
         *([] if p95_s is None else [f"p95 {format_seconds(p95_s)}"]),
         *([f"{snapshot.dropped:,} dropped"] if snapshot.dropped else []),
     ]

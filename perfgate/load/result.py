@@ -8,6 +8,7 @@ from typing import Final
 from perfgate.load.models import Closed, Model, Open
 from perfgate.load.outcomes import Outcome
 from perfgate.stats.quantiles import MIN_ROUNDS, nearest_rank
+from perfgate.units import format_number
 
 __all__ = ["FailureGroup", "LoadResult", "Times"]
 
@@ -233,7 +234,8 @@ class LoadResult:
             return []
         doubts = []
         if self.concurrency < MIN_CONCURRENCY * wanted:
-            doubts.append(f"only {self.concurrency:.3g} of {wanted:.4g} operations were under way")
+            found = f"{format_number(self.concurrency)} of {format_number(wanted)} operations"
+            doubts.append(f"only {found} were under way")
         if self.cpu_share > MAX_CPU:
             doubts.append(_saturated(self.cpu_share))
         return doubts

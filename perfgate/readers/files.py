@@ -17,9 +17,9 @@ from perfgate.readers.gobench import is_gobench, read_gobench
 from perfgate.readers.google_benchmark import read_google_benchmark
 from perfgate.readers.hyperfine import read_hyperfine
 from perfgate.readers.k6 import read_k6, read_k6_machine_readable
-from perfgate.readers.load import read_load_run
+from perfgate.readers.load import LOAD_KEYS, read_load_run
 from perfgate.readers.locust import is_locust_csv, read_locust, read_locust_csv
-from perfgate.readers.monitor import read_monitor_report
+from perfgate.readers.monitor import MONITOR_KEYS, read_monitor_report
 from perfgate.readers.oha import read_oha
 from perfgate.readers.perfgate import read_perfgate_report, read_perfgate_results
 from perfgate.readers.pyperf import read_pyperf
@@ -33,9 +33,9 @@ _Reader = Callable[[Path, bytes], Results]
 
 _OBJECTS: Final[tuple[tuple[tuple[str, ...], _Reader], ...]] = (
     (("results", "judgements"), read_perfgate_report),
-    (("demand", "total"), read_load_run),
+    (LOAD_KEYS, read_load_run),
     (("benchmarks", "environment"), read_perfgate_results),
-    (("operations", "alerts"), read_monitor_report),
+    (MONITOR_KEYS, read_monitor_report),
     (("benchmarks", "machine_info"), read_pytest_benchmark),
     (("benchmarks", "commit_info"), read_pytest_benchmark),
     (("benchmarks", "metadata"), read_pyperf),

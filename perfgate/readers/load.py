@@ -9,7 +9,10 @@ from perfgate.readers.document import check_keys, decode, fault
 from perfgate.stats.histogram import ExponentialHistogram
 from perfgate.stats.histogram_data import HistogramData
 
-__all__ = ["read_load_run"]
+__all__ = ["LOAD_KEYS", "decode_load_run", "read_load_run"]
+
+LOAD_KEYS: Final = ("demand", "total")
+"""What only a load has side by side."""
 
 _LOW_PERCENT: Final = 10
 _OF_TIMES: Final = frozenset({"mean", "min", "max", "median", "p50", "p90", "p95", "p99"})
@@ -17,10 +20,21 @@ _OF_TIMES: Final = frozenset({"mean", "min", "max", "median", "p50", "p90", "p95
 
 
 def read_load_run(path: Path, data: bytes) -> Results:
-    """Read a load.
+    """Read a load as results.
 
     Raises:
-        InputFileError: it is damaged, of another version, or nothing in it succeeded.
+        InputFileError: it is damaged or of another version.
+    """
+    run = decode_load_run(path, data)
+    benchmarks = tuple(_benchmark(run, one) for one in (run.total, *run.series))
+    return Results(environment=run.environment, revision=run.revision, benchmarks=benchmarks)
+
+
+def decode_load_run(path: Path, data: bytes) -> LoadRun:
+    """Read a load as it was.
+
+    Raises:
+        InputFileError: it is damaged or of another version.
     """
     run = decode(path, data, LoadRun)
     check_keys(path, data)
@@ -36,8 +50,7 @@ def read_load_run(path: Path, data: bytes) -> Results:
         if held != one.ok:
             where = f"series[{place - 1}].times" if place else "total.times"
             raise fault(path, where, f"holds {held} times, and {one.ok} succeeded")
-    benchmarks = tuple(_benchmark(run, one) for one in (run.total, *run.series))
-    return Results(environment=run.environment, revision=run.revision, benchmarks=benchmarks)
+    return run
 
 
 def _benchmark(run: LoadRun, series: Series) -> Benchmark:

@@ -6,6 +6,7 @@ and one time of day. What is compared is the times of those that succeeded, wher
 """
 
 from pathlib import Path
+from typing import Final
 
 from perfgate.model import Benchmark, Failure, FailureKind, ProcessRun, Results
 from perfgate.operations import OPERATIONS_VERSION, OperationsReport, OperationSummary
@@ -14,7 +15,10 @@ from perfgate.readers.perfgate import check_version
 from perfgate.stats.histogram import ExponentialHistogram
 from perfgate.stats.quantiles import MIN_ROUNDS
 
-__all__ = ["read_monitor_report"]
+__all__ = ["MONITOR_KEYS", "decode_operations", "read_monitor_report"]
+
+MONITOR_KEYS: Final = ("operations", "alerts")
+"""What only a monitor's report has side by side."""
 
 _OK = "ok"
 _LOW, _QUARTER, _MEDIAN, _THREE_QUARTERS = 10, 25, 50, 75
@@ -26,9 +30,7 @@ def read_monitor_report(path: Path, data: bytes) -> Results:
     Raises:
         InputFileError: it is damaged, of another version, saw no operation, or one of them twice.
     """
-    check_version(path, data, OPERATIONS_VERSION)
-    report = decode(path, data, OperationsReport)
-    check_keys(path, data)
+    report = decode_operations(path, data)
     benchmarks: dict[str, Benchmark] = {}
     for index, operation in enumerate(report.operations):
         name = f"{operation.service}:{operation.operation}"
@@ -44,6 +46,18 @@ def read_monitor_report(path: Path, data: bytes) -> Results:
         revision=report.revision,
         benchmarks=tuple(benchmarks.values()),
     )
+
+
+def decode_operations(path: Path, data: bytes) -> OperationsReport:
+    """Read a monitor's report as it was.
+
+    Raises:
+        InputFileError: it is damaged or of another version.
+    """
+    check_version(path, data, OPERATIONS_VERSION)
+    report = decode(path, data, OperationsReport)
+    check_keys(path, data)
+    return report
 
 
 def _benchmark(path: Path, place: str, name: str, operation: OperationSummary) -> Benchmark:

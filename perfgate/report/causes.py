@@ -5,7 +5,7 @@ from typing import Final
 from perfgate.model import Evidence, GrownFunction, Judgement, Verdict
 from perfgate.report.sentences import name_commit
 from perfgate.report.text import Quoted, Sentence, shorten
-from perfgate.units import format_seconds
+from perfgate.units import format_number, format_seconds
 
 __all__ = ["causes"]
 
@@ -32,7 +32,7 @@ def _line(grown: GrownFunction) -> Sentence:
     where = f"{file}:{grown.line}" if file and grown.line else file
     name = shorten(grown.name, _NAME_LIMIT)
     before = format_seconds(grown.before_s) if grown.before_s > 0 else "nothing"
-    calls = f"{grown.calls_before:.4g}", f"{grown.calls_after:.4g}"
+    calls = format_number(grown.calls_before), format_number(grown.calls_after)
     called = f", called {calls[0]} → {calls[1]} times" if calls[0] != calls[1] else ""
     piece = Quoted(f"{name} ({where})" if where else name)
     return (piece, f" {before} → {format_seconds(grown.after_s)}{called}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from perfgate.model import CountChange, CountOutcome, Judgement, Reason, ReferenceKind, Verdict
 from perfgate.report.text import Sentence
-from perfgate.units import format_percent
+from perfgate.units import format_instructions, format_percent
 
 __all__ = ["by_counts", "witness"]
 
@@ -66,13 +66,8 @@ _DIRECTIONS: Final = {
 }
 
 
-def _amount(instructions: float) -> str:
-    """Write four digits that mean something, and all that tell the size."""
-    return f"{float(f'{instructions:.4g}'):,.0f}"
-
-
 def _numbers(change: CountChange) -> Sentence:
-    amounts = f"{_amount(change.before)} → {_amount(change.after)}"
+    amounts = f"{format_instructions(change.before)} → {format_instructions(change.after)}"
     percent = ""
     if change.before > 0 and change.after > 0:
         percent = f" ({change.after / change.before - 1:+.1%})".replace("%", " %")

@@ -22,7 +22,7 @@ from perfgate.report.charts import Chart, rounded
 from perfgate.report.figures import draw_estimates, draw_times
 from perfgate.report.sentences import count_samples, interval, name_cpu, name_reference
 from perfgate.report.text import Quoted, Sentence, join
-from perfgate.units import format_bytes, format_percent, format_ratio, format_seconds
+from perfgate.units import format_bytes, format_number, format_percent, format_ratio, format_seconds
 
 __all__ = ["Details", "Facts", "Gauge", "describe", "describe_run"]
 
@@ -212,7 +212,7 @@ def _reported(benchmark: Benchmark | None) -> Sentence:
         return ()
     names = dict.fromkeys(name for run in benchmark.runs for name in run.metrics)
     shown: list[Sentence] = [
-        (Quoted(name), f" {median(_values(benchmark.runs, name)):.4g}")
+        (Quoted(name), f" {format_number(median(_values(benchmark.runs, name)))}")
         for name in list(names)[:_METRICS_SHOWN]
     ]
     if len(names) > len(shown):

@@ -16,7 +16,7 @@ from perfgate.report.load_charts import (
 )
 from perfgate.report.standalone import anchors, chart_data, chips, pieces, render_page
 from perfgate.report.text import Quoted, Sentence, shorten
-from perfgate.units import format_percent, format_seconds
+from perfgate.units import format_number, format_percent, format_seconds
 
 __all__ = ["LoadShown", "render_load_page"]
 
@@ -125,7 +125,7 @@ def _line(anchor: str, load: LoadShown) -> _Line:
         reasons=tuple(map(Quoted, load.reasons)),
         p95="" if load.p95_s is None else format_seconds(load.p95_s),
         success="" if load.success_rate is None else format_percent(load.success_rate),
-        per_s="" if load.ops_per_s is None else f"{load.ops_per_s:.4g}",
+        per_s="" if load.ops_per_s is None else format_number(load.ops_per_s),
     )
 
 

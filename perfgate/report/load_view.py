@@ -5,7 +5,13 @@ from typing import Final
 
 from perfgate.load_run import Demand, DemandKind, LoadEngine, LoadOutcome, LoadRun, Series
 from perfgate.report.text import Quoted, Sentence
-from perfgate.units import format_bytes, format_duration, format_percent, format_seconds
+from perfgate.units import (
+    format_bytes,
+    format_duration,
+    format_number,
+    format_percent,
+    format_seconds,
+)
 
 __all__ = ["LoadRow", "LoadView", "build_load_view"]
 
@@ -79,11 +85,11 @@ def build_load_view(run: LoadRun) -> LoadView:
 def _demand(demand: Demand) -> str:
     if demand.kind is DemandKind.OPEN:
         if demand.rate_per_s is not None:
-            text = f"open load of {demand.rate_per_s:.4g} arrivals per second"
+            text = f"open load of {format_number(demand.rate_per_s)} arrivals per second"
         else:  # which each user has its own of
-            text = f"open load of {demand.users or 0:.4g} users"
+            text = f"open load of {demand.users or 0} users"
     else:
-        users = _UNKNOWN if demand.users is None else f"{demand.users:.4g}"
+        users = _UNKNOWN if demand.users is None else f"{demand.users}"
         text = f"closed load of {users} users"
     return f"{text} in {len(demand.stages)} stages" if demand.stages else text
 
@@ -94,7 +100,7 @@ def _row(series: Series, run: LoadRun, name: Quoted | str) -> LoadRow:
         count=f"{series.count:,}",
         failed=f"{series.failed:,}",
         times=tuple(_time(series.metrics.get(column)) for column in _COLUMNS),
-        per_s=f"{series.ok / run.wall_s:.4g}" if run.wall_s > 0 else _UNKNOWN,
+        per_s=format_number(series.ok / run.wall_s) if run.wall_s > 0 else _UNKNOWN,
     )
 
 

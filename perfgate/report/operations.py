@@ -6,7 +6,7 @@ from typing import Final
 from perfgate.operations import Alert, AlertState, OperationsReport, OperationSummary
 from perfgate.report.markup import cell
 from perfgate.report.text import Quoted, Sentence, plain
-from perfgate.units import format_duration, format_percent, format_seconds
+from perfgate.units import format_duration, format_number, format_percent, format_seconds
 
 __all__ = ["operations_markdown", "operations_text"]
 
@@ -92,7 +92,9 @@ def _alert(alert: Alert) -> Sentence:
 def _observed(alert: Alert) -> str:
     if alert.metric in _RATIOS:
         return format_percent(alert.observed)
-    return f"{alert.observed:.3g}" if alert.metric in _PLAIN else format_seconds(alert.observed)
+    return (
+        format_number(alert.observed) if alert.metric in _PLAIN else format_seconds(alert.observed)
+    )
 
 
 def _notes(report: OperationsReport) -> list[str]:

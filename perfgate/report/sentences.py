@@ -4,7 +4,7 @@ Our own words are plain strings without any markup character; what comes from ou
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, assert_never
 
 from perfgate.model import (
@@ -25,6 +25,8 @@ from perfgate.report.text import Quoted, Sentence, shorten
 from perfgate.units import (
     format_bytes,
     format_interval,
+    format_measured,
+    format_number,
     format_percent,
     format_ratio,
     format_seconds,
@@ -54,12 +56,8 @@ _LACKING: Final = {
 }
 
 
-def _count(blocks: float) -> str:
-    return f"{blocks:.4g}"
-
-
-_MEMORY: Final = {
-    "blocks_per_op": ("Blocks kept per operation", _count),
+_MEMORY: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = {
+    "blocks_per_op": ("Blocks kept per operation", format_number),
     "memory_growth": ("Growth of its peak memory", format_bytes),
 }
 
@@ -302,18 +300,8 @@ def _breach(breach: LimitBreach) -> Sentence:
         return ("The limit ", Quoted(breach.expression), f" {_LACKING[breach.lacking]}.")
     if breach.measured is None:
         return ("The limit ", Quoted(breach.expression), " could not be measured.")
-    measured = _in_unit_of(breach.expression, breach.measured)
+    measured = format_measured(breach.expression, breach.measured)
     return ("The limit is ", Quoted(breach.expression), f"; measured {measured}.")
-
-
-def _in_unit_of(expression: str, measured: float) -> str:
-    found = re.search(r"\d\s*(%|[kMGT]?i?B|(?:n|u|µ|m)?s|min|h)\s*(of\s+baseline)?$", expression)
-    unit = found.group(1) if found else ""
-    if unit == "%":
-        return format_percent(measured)
-    if unit.endswith("B"):
-        return format_bytes(measured)
-    return format_seconds(measured) if unit else f"{measured:.4g}"
 
 
 def _unmeasured(breach: LimitBreach, benchmark: Benchmark | None) -> Sentence:

@@ -10,7 +10,7 @@ from perfgate.report.markup import cell, markdown
 from perfgate.report.text import Quoted, visible
 from perfgate.testing.measurement import Measurement
 from perfgate.testing.verdict import Check, LoadVerdict
-from perfgate.units import format_bytes, format_percent, format_seconds
+from perfgate.units import format_bytes, format_number, format_percent, format_seconds
 
 if TYPE_CHECKING:
     from perfgate.report.load_page import LoadShown
@@ -114,7 +114,7 @@ def _row(entry: Reported) -> tuple[str, ...]:
         _UNKNOWN if load.times.mean_s is None else format_seconds(load.times.mean_s),
         _UNKNOWN if p95_s is None else format_seconds(p95_s),
         _UNKNOWN if rate is None else format_percent(rate),
-        _UNKNOWN if per_s is None else f"{per_s:.4g}",
+        _UNKNOWN if per_s is None else format_number(per_s),
         _UNKNOWN if growth is None else _signed(growth),
     )
 

@@ -91,7 +91,7 @@ class Measurement:
         Kinds of failures that did not happen are left out, and so is what was not measured.
         """
         return {
-            f"{prefix}{name}": value
+            f"{prefix}{name}": float(value)
             for name, value in self.metrics().items()
             if value is not None and not (name.startswith("errors.") and value == 0)
         }

@@ -16,6 +16,7 @@ from perfgate.testing.arrivals import Arrival, Rate, busiest_window, rate_from_f
 from perfgate.testing.operations import as_they_are
 from perfgate.testing.trial import ServiceOperation, Trial
 from perfgate.testing.verdict import Check, LoadVerdict
+from perfgate.units import format_number
 
 __all__ = ["LimitedHit", "RateLimitResult", "RateLimitTester"]
 
@@ -267,15 +268,15 @@ def _failures(facts: _Facts, rate: Rate | None, most: int) -> list[str]:
     slack = max(1.0, TOLERANCE * limit)
     failures = []
     if not facts.trial.refused and not facts.is_delaying:
-        failures.append(f"nothing was refused at {facts.offered_per_s:.3g}/s")
+        failures.append(f"nothing was refused at {format_number(facts.offered_per_s)}/s")
     if most > limit + facts.burst + slack:
         failures.append(f"too many: {most} went through within {window_s:g} s")
     if rate is not None and rate.low_per_s * window_s > limit + slack:
-        failures.append(f"too many: {rate.per_s:.4g}/s went through in the long run")
+        failures.append(f"too many: {format_number(rate.per_s)}/s went through in the long run")
     # Calls that never came or never arrived say nothing against the limiter.
     is_sure = not _doubts(facts, rate)
     if is_sure and rate is not None and rate.high_per_s * window_s < limit - slack:
-        failures.append(f"too few: {rate.per_s:.4g}/s went through in the long run")
+        failures.append(f"too few: {format_number(rate.per_s)}/s went through in the long run")
     if is_sure and not facts.has_recovered:
         failures.append("refused a call after a quiet window")
     if facts.is_isolated is False:
@@ -287,9 +288,8 @@ def _doubts(facts: _Facts, rate: Rate | None) -> list[str]:
     limit_per_s = facts.limit / facts.window_s
     doubts = []
     if facts.offered_per_s < MIN_OFFERED * limit_per_s * (1 - TOLERANCE):
-        doubts.append(
-            f"only {facts.offered_per_s:.4g}/s were offered of the {limit_per_s:.4g}/s allowed"
-        )
+        offered, allowed = format_number(facts.offered_per_s), format_number(limit_per_s)
+        doubts.append(f"only {offered}/s were offered of the {allowed}/s allowed")
     if facts.load.dropped:
         doubts.append(f"{facts.load.dropped} calls were dropped")
     if rate is None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perfgate.config.limits import Limit, parse_limit
+from perfgate.units import format_measured
 
 __all__ = ["Check", "LoadVerdict", "check_limits"]
 
@@ -75,7 +76,7 @@ def check_limits(
         elif (value := metrics[limit.metric]) is None:
             unsure.append(f"{limit.expression}: too few operations ({count})")
         elif not limit.is_kept(value):
-            failures.append(f"{limit.expression}: was {value:.6g}")
+            failures.append(f"{limit.expression}: was {format_measured(limit.expression, value)}")
     return Check(subject=subject, failures=tuple(failures), doubts=tuple(unsure))
 
 

@@ -84,7 +84,7 @@ def test_a_limiter_that_doubles_at_the_edge_of_its_window_is_found_out(
 @pytest.mark.parametrize(
     ("kind", "true_limit", "reason"),
     [
-        pytest.param(Nothing, 100, "nothing was refused at 200/s", id="no-limiter"),
+        pytest.param(Nothing, 100, "nothing was refused at 200", id="no-limiter"),
         pytest.param(Rolling, 140, "too many: 140 went through", id="too-generous"),
         pytest.param(Rolling, 59, "too few: 5", id="too-strict"),
         pytest.param(Bucket, 100, "too many: 119 went through", id="burst-nobody-promised"),
