@@ -1,8 +1,10 @@
 """Command line: ``python -m benchmarks.counts --help``."""
 
+import contextlib
 import dataclasses
 import json
 import os
+import random
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from benchmarks.counts.accuracy import (
     CONDITIONS,
     Subject,
     error_rates,
+    moved,
     read_lines,
     record_run,
     table,
@@ -30,6 +33,7 @@ def main() -> None:
 @click.option("--runs", default=10)
 @click.option("--condition", type=click.Choice(list(CONDITIONS)), default=next(iter(CONDITIONS)))
 @click.option("--fixed-layout", is_flag=True, help="Say that this runs under setarch -R.")
+@click.option("--moved", "is_moved", is_flag=True, help="Each time from another folder.")
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def record(  # noqa: PLR0913, PLR0917 - one parameter per option
     root: Path,
@@ -38,14 +42,17 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter per option
     runs: int,
     condition: str,
     fixed_layout: bool,  # noqa: FBT001 - click passes by name
+    is_moved: bool,  # noqa: FBT001
     output: Path,
 ) -> None:
     """Count a suite again and again; append a line per run."""
     subject = Subject(root=root, files=files, python=python)
+    rng = random.Random()
     for _ in range(runs):
-        line = record_run(
-            subject, dict(os.environ), condition=condition, is_fixed_layout=fixed_layout
-        )
+        place = moved(subject, rng) if is_moved else contextlib.nullcontext((subject, {}))
+        with place as (placed, longer):
+            environ = {**os.environ, **longer}
+            line = record_run(placed, environ, condition=condition, is_fixed_layout=fixed_layout)
         with output.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
 

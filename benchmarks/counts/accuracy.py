@@ -3,8 +3,13 @@
 Every run is a line of a file, so that runs of several days and machines can be put together.
 """
 
+import contextlib
+import dataclasses
 import itertools
 import json
+import random
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +18,11 @@ from statistics import median
 from typing import Any, Final
 
 from perfgate.gate import is_more
-from perfgate.measure.counters import CountPlan, count_suites, find_valgrind
+from perfgate.measure.counters import HASH_SEEDS, CountPlan, count_suites, find_valgrind
 from perfgate.measure.process import Progress, SuiteFiles
 from perfgate.measure.sources import source_layout
 
-__all__ = ["CONDITIONS", "Subject", "error_rates", "read_lines", "record_run", "table"]
+__all__ = ["CONDITIONS", "Subject", "error_rates", "moved", "read_lines", "record_run", "table"]
 
 CONDITIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "as perfgate counts": {},
@@ -37,9 +42,14 @@ class Subject:
 
 
 def record_run(
-    subject: Subject, environ: Mapping[str, str], *, condition: str, is_fixed_layout: bool
+    subject: Subject,
+    environ: Mapping[str, str],
+    *,
+    condition: str,
+    is_fixed_layout: bool = False,
+    hash_seeds: tuple[int, ...] = HASH_SEEDS,
 ) -> dict[str, Any]:
-    """Count once with one hash seed; return what there is to keep."""
+    """Count once; return what there is to keep."""
     valgrind = find_valgrind(environ)
     if valgrind is None:
         raise SystemExit("valgrind is not installed")
@@ -53,13 +63,14 @@ def record_run(
             environ={**environ, **CONDITIONS[condition]},
             valgrind=valgrind,
             timeout_s=120.0,
-            hash_seeds=(1,),
+            hash_seeds=hash_seeds,
             jobs=1,
         ),
         Progress(),
     )
     return {
         "root": subject.root.name,
+        "hash_seeds": hash_seeds,
         "condition": condition,
         "fixed_layout": is_fixed_layout,
         "seconds": time.monotonic() - start_s,
@@ -67,6 +78,19 @@ def record_run(
         "counts": {name: one.instructions for name, one in counts.items() if one.instructions},
         "left": {name: one.why for name, one in counts.items() if one.instructions is None},
     }
+
+
+@contextlib.contextmanager
+def moved(subject: Subject, rng: random.Random) -> Iterator[tuple[Subject, Mapping[str, str]]]:
+    """Yield the subject under another path, and variables that make the environment longer.
+
+    Both shift where things lie in memory, as on another machine or for another user.
+    """
+    with tempfile.TemporaryDirectory(prefix="moved-") as folder:
+        way = Path(folder, *("x" * rng.randint(1, 30) for _ in range(rng.randint(1, 4))))
+        root = way / subject.root.name
+        shutil.copytree(subject.root, root, ignore=shutil.ignore_patterns(".git", ".nox"))
+        yield dataclasses.replace(subject, root=root), {"LONGER": "x" * rng.randint(0, 4_000)}
 
 
 def _children_s() -> float:
