@@ -1,6 +1,5 @@
 """Command line: ``python -m benchmarks.counts --help``."""
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -13,12 +12,13 @@ from benchmarks.counts.accuracy import (
     CONDITIONS,
     Subject,
     error_rates,
-    moved,
+    placed,
     read_lines,
     record_run,
     table,
 )
 from benchmarks.counts.seeded import seeded, summary
+from benchmarks.counts.start import starts_s
 
 
 @click.group(context_settings={"show_default": True})
@@ -47,12 +47,11 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> None:
     """Count a suite again and again; append a line per run."""
     subject = Subject(root=root, files=files, python=python)
-    rng = random.Random()
+    rng = random.Random() if is_moved else None
     for _ in range(runs):
-        place = moved(subject, rng) if is_moved else contextlib.nullcontext((subject, {}))
-        with place as (placed, longer):
+        with placed(subject, rng) as (here, longer):
             environ = {**os.environ, **longer}
-            line = record_run(placed, environ, condition=condition, is_fixed_layout=fixed_layout)
+            line = record_run(here, environ, condition=condition, is_fixed_layout=fixed_layout)
         with output.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
 
@@ -82,6 +81,17 @@ def seed(
         with output.open("a", encoding="utf-8") as stream:
             for one in tried:
                 stream.write(json.dumps({"root": root.name, **dataclasses.asdict(one)}) + "\n")
+
+
+@main.command()
+@click.argument("root", type=click.Path(path_type=Path, resolve_path=True))
+@click.argument("files", nargs=-1, required=True)
+@click.option("--python", type=click.Path(path_type=Path), required=True)
+@click.option("--times", default=5)
+def start(root: Path, files: tuple[str, ...], python: Path, times: int) -> None:
+    """Print the CPU time of a process until its suite is collected."""
+    subject = Subject(root=root, files=files, python=python)
+    print(" ".join(f"{one:.2f} s" for one in sorted(starts_s(subject, os.environ, times))))
 
 
 @main.command()

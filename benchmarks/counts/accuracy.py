@@ -22,7 +22,7 @@ from perfgate.measure.counters import HASH_SEEDS, CountPlan, count_suites, find_
 from perfgate.measure.process import Progress, SuiteFiles
 from perfgate.measure.sources import source_layout
 
-__all__ = ["CONDITIONS", "Subject", "error_rates", "moved", "read_lines", "record_run", "table"]
+__all__ = ["CONDITIONS", "Subject", "error_rates", "placed", "read_lines", "record_run", "table"]
 
 CONDITIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "as perfgate counts": {},
@@ -81,11 +81,17 @@ def record_run(
 
 
 @contextlib.contextmanager
-def moved(subject: Subject, rng: random.Random) -> Iterator[tuple[Subject, Mapping[str, str]]]:
+def placed(
+    subject: Subject, rng: random.Random | None
+) -> Iterator[tuple[Subject, Mapping[str, str]]]:
     """Yield the subject under another path, and variables that make the environment longer.
 
-    Both shift where things lie in memory, as on another machine or for another user.
+    Both shift where things lie in memory, as on another machine or for another user. Without
+    numbers to draw from it stays where it is.
     """
+    if rng is None:
+        yield subject, {}
+        return
     with tempfile.TemporaryDirectory(prefix="moved-") as folder:
         way = Path(folder, *("x" * rng.randint(1, 30) for _ in range(rng.randint(1, 4))))
         root = way / subject.root.name

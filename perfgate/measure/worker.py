@@ -115,6 +115,11 @@ class Worker:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def pid(self) -> int:
+        """Of the process itself; of the launcher, where there is one that does not become it."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         return self
 
