@@ -3,7 +3,7 @@
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from perfgate import __version__
+from perfgate.commands.own_suites import find_own_suites, has_usual_suites, suite_settings
 from perfgate.commands.workflows import Workflows, render_workflows
 from perfgate.errors import ConfigError, UsageError
 from perfgate.files import write_file
@@ -20,6 +21,8 @@ from perfgate.git import Repository, open_repository
 __all__ = ["InitOptions", "initialise"]
 
 _SUITE: Final = "benchmarks/test_first.py"
+_SHOWN: Final = 5
+"""Files that are named."""
 _RELEASED: Final = f"perfgate=={__version__}"
 _OLDEST_MINOR: Final = 11
 _USUAL_DEFAULTS: Final = ("main", "master", "trunk")
@@ -66,11 +69,7 @@ def initialise(root: Path, options: InitOptions, environ: Mapping[str, str]) -> 
     repository = _repository(root, environ)
     top = repository.top_level if repository is not None else root
     folder = _folder(repository)
-    yield _settings(root / "pyproject.toml")
-    if any((root / "benchmarks").glob("*.py")):
-        yield "benchmarks: has suites already"
-    else:
-        yield _create(root / _SUITE, _template("first_suite.py.txt"), _SUITE)
+    yield from _begin(root)
     wanted = Workflows(
         branch=_default_branch(repository),
         folder=folder,
@@ -90,12 +89,41 @@ def _template(name: str) -> bytes:
     return resources.files("perfgate.commands").joinpath("templates", name).read_bytes()
 
 
-def _settings(path: Path) -> str:
+def _begin(root: Path) -> Iterator[str]:
+    """Write settings, and a first suite where the project has none."""
+    path = root / "pyproject.toml"
+    table = _table(path)
+    has_suites = has_usual_suites(root) or "suites" in (table or {})
+    own = {} if has_suites else find_own_suites(root)
+    if table is None:
+        yield _settings(path, suite_settings(own))
+    elif own:
+        yield f"{path.name}: has {_TABLE} already; add to it\n{suite_settings(own)}"
+    else:
+        yield f"{path.name}: has {_TABLE} already"
+    if has_suites:
+        yield "benchmarks: has suites already"
+    elif own:
+        files = [file for suite in own.values() for file in suite]
+        yield f"benchmarks: found in {', '.join(files[:_SHOWN])}{_and_more(files)}"
+    else:
+        yield _create(root / _SUITE, _template("first_suite.py.txt"), _SUITE)
+
+
+def _and_more(files: Sequence[str]) -> str:
+    return f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+
+
+def _table(path: Path) -> Mapping[str, object] | None:
+    """Return the project's settings for perfgate; None where there are none."""
+    tool = _parsed(path, _content(path)).get("tool", {})
+    table = tool.get("perfgate") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None
+
+
+def _settings(path: Path, suites: str) -> str:
     old = _content(path)
-    tool = _parsed(path, old).get("tool", {})
-    if isinstance(tool, dict) and "perfgate" in tool:
-        return f"{path.name}: has {_TABLE} already"
-    new = _appended(old, _template("settings.toml.txt"), gap=bool(old))
+    new = _appended(old, _template("settings.toml.txt") + suites.encode(), gap=bool(old))
     try:
         _parsed(path, new)
     except ConfigError as error:  # such as an inline table: tool = {...}

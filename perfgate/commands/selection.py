@@ -43,7 +43,7 @@ def select_suites(config: Config, names: Sequence[str]) -> tuple[Suite, ...]:
     if not suites:
         raise UndecidedError(
             f"{config.root}: no suites: put benchmarks into benchmarks/test_*.py, "
-            "or run `perfgate init` for a first one"
+            "or run `perfgate init`, which names those that lie elsewhere"
         )
     known = {suite.name: suite for suite in suites}
     for name in names:

@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 import tomllib
@@ -109,6 +110,85 @@ def test_a_link_stays_a_link_and_a_mode_stays(tmp_path: Path) -> None:
     assert (tmp_path / "pyproject.toml").is_symlink()
     assert "tool" in tomllib.loads((tmp_path / "real.toml").read_text())
     assert (tmp_path / "real.toml").stat().st_mode & 0o777 == 0o640
+
+
+# --- benchmarks that are there already -----------------------------------------------------------
+
+MEASURES = "def test_sum(benchmark):\n    benchmark(sum, (1, 2))\n"
+IN_A_CLASS = """
+class TestSums:
+    @pytest.mark.parametrize("size", [1])
+    def test_sum(
+        self,
+        size: int,
+        benchmark: BenchmarkFixture,
+    ) -> None:
+        benchmark(sum, range(size))
+"""
+
+
+def _project(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        path = folder / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_suites_that_lie_elsewhere_are_named_in_the_settings_and_measured(tmp_path: Path) -> None:
+    _project(
+        tmp_path,
+        tests__test_sums_dot_py=MEASURES,
+        tests__deep__speed_dot_py=f"import pytest\nBenchmarkFixture = object\n{IN_A_CLASS}",
+        tests__test_other_dot_py="def test_other():\n    benchmark = 1\n",
+        tests__conftest_dot_py="def test_made(benchmark): ...\n",
+        venv__test_theirs_dot_py=MEASURES,
+    )
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/pyvenv.cfg").touch()
+    (tmp_path / "mine/test_installed.py").write_text(MEASURES)
+    done = perfgate(tmp_path, "init")
+    assert (done.status, done.err) == (0, "")
+    assert "benchmarks: found in tests/test_sums.py, tests/deep/speed.py\n" in done.out
+    assert not (tmp_path / "benchmarks").exists()
+    table = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["perfgate"]
+    assert table["suites"] == {
+        "tests": {"paths": ["tests/test_sums.py"]},
+        "tests-deep": {"paths": ["tests/deep/speed.py"]},
+    }
+    measured = perfgate(tmp_path, "run", "--processes", "1", "--output", "r.json")
+    assert (measured.status, measured.err) == (0, "")
+    ids = {one["id"] for one in json.loads((tmp_path / "r.json").read_text())["benchmarks"]}
+    assert ids == {"tests/test_sums.py::test_sum", "tests/deep/speed.py::TestSums::test_sum[1]"}
+    again = perfgate(tmp_path, "init")
+    assert "benchmarks: has suites already\n" in again.out
+
+
+def test_odd_names_of_folders_and_files_are_written_as_toml(tmp_path: Path) -> None:
+    (tmp_path / "my tests").mkdir()
+    (tmp_path / "my tests" / 'test_"x"[1].py').write_text(MEASURES)
+    (tmp_path / "test_top.py").write_text(MEASURES)
+    assert perfgate(tmp_path, "init").status == 0
+    table = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["perfgate"]
+    assert table["suites"] == {
+        "benchmarks": {"paths": ['my tests/test_"x"[1].py', "test_top.py"]},
+    }
+
+
+def test_where_settings_exist_the_suites_to_add_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.perfgate]\n")
+    _project(tmp_path, checks__test_sums_dot_py=MEASURES)
+    done = perfgate(tmp_path, "init")
+    shown = '[tool.perfgate.suites.checks]\npaths = ["checks/test_sums.py"]\n'
+    assert f"pyproject.toml: has [tool.perfgate] already; add to it\n\n{shown}" in done.out
+    assert (tmp_path / "pyproject.toml").read_text() == "[tool.perfgate]\n"
+
+
+def test_a_folder_without_benchmarks_gets_a_first_suite_whatever_else_is_in_it(
+    tmp_path: Path,
+) -> None:
+    _project(tmp_path, benchmarks__helper_dot_py="SIZE = 3\n")
+    perfgate(tmp_path, "init")
+    assert perfgate(tmp_path, "run", "--processes", "1", "--output", "r.json").status == 0
 
 
 # --- workflows ---------------------------------------------------------------------------------
