@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from perfgate.model import (
+    BaselineEdit,
     LimitBreach,
     Reason,
     ReferenceKind,
@@ -15,7 +16,9 @@ from perfgate.model import (
 from perfgate.report.text import plain
 from perfgate.report.view import Level, build_view
 from tests import report_cases
-from tests.report_cases import judged, paired, passed, report
+from tests.report_cases import baseline, judged, paired, passed, report
+
+CPU = report_cases.mixture().results.environment.cpu_model
 
 
 def _headline(given: Report) -> str:
@@ -152,6 +155,31 @@ def test_an_accepted_row_shows_the_old_and_the_new_baseline() -> None:
     row = next(s.rows[0] for s in sections if s.heading == "Accepted in this change")
     assert (row.times, row.effect) == ("3.12 ms → 3.90 ms", "+25.0 %")
     assert "checksums are verified now" in plain(row.why)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "measured_s", "told"),
+    [
+        pytest.param(CPU, 9.36e-3, "9.36 ms: 2.4x slower against what the change sets", id="far"),
+        pytest.param(CPU, 5e-3, "", id="as-times-differ"),
+        pytest.param("another", 9.36e-3, "", id="other-hardware"),
+    ],
+)
+def test_code_that_grew_slower_after_its_baseline_was_edited_is_told(
+    cpu: str, measured_s: float, told: str
+) -> None:
+    row = judged(
+        "a",
+        Verdict.ACCEPTED,
+        Reason.BASELINE_EDITED,
+        candidate_s=measured_s,
+        edit=BaselineEdit(
+            old=baseline(3e-3), new=msgspec.structs.replace(baseline(3.9e-3), cpu=cpu)
+        ),
+    )
+    why = _why(report(row), "a")
+    assert told in why
+    assert ("This run measured" in why) == bool(told)
 
 
 def test_the_smallest_findable_slowdown_is_given_over_the_run() -> None:

@@ -3,6 +3,7 @@
 Our own words are plain strings without any markup character; what comes from outside is Quoted.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, assert_never
@@ -48,6 +49,8 @@ _MEMORY_UNCLEAR: Final = (
 _UNCONFIRMED: Final = (
     ", but a reference did not run in every pair that was needed to tell whose change that is."
 )
+_FAR: Final = 1.5
+"""Factor that two hours on one machine do not differ by."""
 _ROUNDS_NEEDED: Final = {"p90": 36, "p95": 72, "p99": 368}
 _LACKING: Final = {
     LackingApproval.ABSENT: "is relative to a number that is not approved: update the baselines",
@@ -139,7 +142,7 @@ def _core(  # noqa: C901, PLR0911, PLR0912 - one flat choice over a closed set, 
         case Reason.NO_BASELINE:
             return [("It has no baseline yet.",)]
         case Reason.BASELINE_EDITED:
-            return [_edited(judgement)]
+            return [_edited(judgement), *_beyond_edit(judgement, environment)]
         case Reason.WAIVED:
             return [("Waived", *_until(judgement), ": ", _message(judgement), ".")]
         case Reason.OTHER_HARDWARE:
@@ -238,6 +241,18 @@ def _edited(judgement: Judgement) -> Sentence:
     if not reason.strip():
         return (f"This change {verb} its baseline, without a reason.",)
     return (f"This change {verb} its baseline: ", Quoted(reason), ".")
+
+
+def _beyond_edit(judgement: Judgement, environment: Environment) -> Sequence[Sentence]:
+    """Tell when the code is far slower than what the change sets: it went on after the edit."""
+    new = judgement.edit.new if judgement.edit is not None else None
+    if new is None or judgement.candidate_s is None or not environment.is_same_hardware(new.cpu):
+        return ()
+    if not 0 < _FAR * new.median_s < judgement.candidate_s:
+        return ()
+    effect = format_ratio(math.log(judgement.candidate_s / new.median_s))
+    measured = f"{format_seconds(judgement.candidate_s)}: {effect}"
+    return [(f"This run measured {measured} against what the change sets.",)]
 
 
 def _other_hardware(judgement: Judgement, environment: Environment) -> Sentence:
