@@ -4,6 +4,7 @@ import math
 import os
 import platform
 import shutil
+import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -121,7 +122,10 @@ def callgrind_command(valgrind: Path, output: Path, *options: str) -> tuple[str,
 def callgrind_environ(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment in which counts do not depend on the CPU or on where objects lie."""
     tunables = f"{environ.get('GLIBC_TUNABLES') or _PLAIN_CPU}:{_PLAIN_MALLOC}"
-    return {**environ, "GLIBC_TUNABLES": tunables, "PYTHONMALLOC": "malloc"}
+    is_free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    # A free-threaded build has an allocator of its own, and refuses to start with another.
+    malloc = {} if is_free_threaded else {"PYTHONMALLOC": "malloc"}
+    return {**environ, "GLIBC_TUNABLES": tunables, **malloc}
 
 
 def count_suites(plan: CountPlan, progress: Progress) -> dict[str, Counts]:
