@@ -35,7 +35,7 @@ def find_own_suites(root: Path) -> Mapping[str, Sequence[str]]:
     suites: dict[str, list[str]] = {}
     for path in _benchmark_files(root):
         folder = path.parent
-        name = "-".join(folder.parts) or _TOP
+        name = "-".join(folder.parts).lower() or _TOP  # settings tell no names apart by case
         suites.setdefault(name if is_suite_name(name) else _TOP, []).append(path.as_posix())
     return {name: sorted(paths) for name, paths in sorted(suites.items())}
 

@@ -15,7 +15,7 @@ from perfgate.readers.load import LOAD_KEYS, decode_load_run
 from perfgate.readers.monitor import MONITOR_KEYS, decode_operations
 from perfgate.report.document import decode_report, encode_report
 
-__all__ = ["Rendering", "rendering_of"]
+__all__ = ["Rendering", "Terminal", "rendering_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

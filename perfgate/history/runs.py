@@ -4,7 +4,6 @@ The files hold what trends and change points need, and no raw rounds; lines are 
 """
 
 import datetime as dt
-import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -13,6 +12,7 @@ import msgspec
 
 from perfgate.errors import InputFileError
 from perfgate.model import Environment, Revision, Verdict
+from perfgate.model.values import check_finite
 
 __all__ = [
     "RECORD_VERSION",
@@ -42,7 +42,7 @@ class PairedEffect(
     high: float | None
 
     def __post_init__(self) -> None:
-        _check_finite(self.log_ratio, self.low, self.high)
+        check_finite(self, "log_ratio", "low", "high")
 
 
 class RecordedTime(
@@ -60,7 +60,7 @@ class RecordedTime(
     pair: PairedEffect | None = None
 
     def __post_init__(self) -> None:
-        _check_finite(self.low_s, self.median_s, self.spread)
+        check_finite(self, "low_s", "median_s", "spread")
         if self.low_s <= 0 or self.median_s <= 0 or self.processes < 1:
             raise ValueError("times and processes must be positive")
 
@@ -84,11 +84,6 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("recorded needs a time zone")
         if not self.revision.commit:
             raise ValueError("revision needs a commit")
-
-
-def _check_finite(*values: float | None) -> None:
-    if not all(value is None or math.isfinite(value) for value in values):
-        raise ValueError("numbers must be finite")
 
 
 class _Versioned(msgspec.Struct, frozen=True):

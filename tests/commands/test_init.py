@@ -167,10 +167,14 @@ def test_odd_names_of_folders_and_files_are_written_as_toml(tmp_path: Path) -> N
     (tmp_path / "my tests").mkdir()
     (tmp_path / "my tests" / 'test_"x"[1].py').write_text(MEASURES)
     (tmp_path / "test_top.py").write_text(MEASURES)
+    for name in ("Speed", "speed"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / f"test_{name}.py").write_text(MEASURES)
     assert perfgate(tmp_path, "init").status == 0
     table = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["perfgate"]
     assert table["suites"] == {
         "benchmarks": {"paths": ['my tests/test_"x"[1].py', "test_top.py"]},
+        "speed": {"paths": ["Speed/test_Speed.py", "speed/test_speed.py"]},
     }
 
 
