@@ -44,11 +44,15 @@ _PLAIN_CPU: Final = (
     ":glibc.cpu.x86_rep_stosb_threshold=0x40000"
 )
 """The C library then copies and compares in the same way whatever the CPU can do."""
-_PLAIN_MALLOC: Final = "glibc.malloc.tcache_count=65535"
-"""What is given back is taken again at the same price, wherever it lies. CPython's own allocator
-(obmalloc.c) hands out small objects from pools, and a call that fills a pool and reopens it at
-every turn pays for that: whether it does depends on all that came before, down to the length of the
-path of the checkout. The same code was 1.3 % apart between two folders, in every hash seed."""
+_PLAIN_MALLOC: Final = (
+    "glibc.malloc.tcache_count=65535:glibc.malloc.mmap_threshold=0x400000"
+    ":glibc.malloc.trim_threshold=0x10000000000:glibc.malloc.top_pad=0x1000000"
+)
+"""What is given back is taken again at the same price, wherever it lies, and the sizes from which
+memory comes from the system and goes back to it are fixed (see agent/heap.py). CPython's own
+allocator (obmalloc.c) hands out small objects from pools, and a call that fills a pool and reopens
+it at every turn pays for that: whether it does depends on all that came before, down to the length
+of the path of the checkout. The same code was 1.3 % apart between two folders, in every seed."""
 _INSTALL: Final = (
     "install it with the system's package manager (apt-get install valgrind, dnf install valgrind, "
     "apk add valgrind)"
@@ -102,7 +106,7 @@ def build_of_here() -> str:
     if hasattr(os, "confstr") and "CS_GNU_LIBC_VERSION" in os.confstr_names:
         libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
     python = (platform.python_version(), *platform.python_build(), platform.python_compiler())
-    parts = (*python, libc, "malloc")  # see _PLAIN_MALLOC
+    parts = (*python, libc, "settled malloc")  # see _PLAIN_MALLOC
     return " ".join(" ".join(part.split()) for part in parts if part)
 
 
