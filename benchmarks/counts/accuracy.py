@@ -18,7 +18,8 @@ from statistics import median
 from typing import Any, Final
 
 from perfgate.gate import is_more
-from perfgate.measure.counters import HASH_SEEDS, CountPlan, count_suites, find_valgrind
+from perfgate.measure.counters import HASH_SEEDS, CountPlan, count_suites
+from perfgate.measure.instruments import Callgrind, find_valgrind
 from perfgate.measure.process import Progress, SuiteFiles
 from perfgate.measure.sources import source_layout
 
@@ -61,7 +62,7 @@ def record_run(
             suites=(SuiteFiles(name="suite", files=subject.files),),
             python=subject.python,
             environ={**environ, **CONDITIONS[condition]},
-            valgrind=valgrind,
+            instrument=Callgrind(valgrind),
             timeout_s=120.0,
             hash_seeds=hash_seeds,
             jobs=1,

@@ -9,12 +9,8 @@ import psutil
 
 from benchmarks.counts.accuracy import Subject
 from perfgate.measure.bytecode import kept_bytecode
-from perfgate.measure.counters import (
-    HASH_SEEDS,
-    callgrind_command,
-    callgrind_environ,
-    find_valgrind,
-)
+from perfgate.measure.counters import HASH_SEEDS
+from perfgate.measure.instruments import Callgrind, find_valgrind
 from perfgate.measure.sources import source_layout
 from perfgate.measure.worker import Worker, WorkerSettings
 
@@ -40,13 +36,11 @@ def _start_s(subject: Subject, environ: Mapping[str, str], folder: Path) -> floa
         root=subject.root,
         source_paths=source_layout(subject.root).paths,
         files=subject.files,
-        environ=callgrind_environ(environ),
+        environ=environ,
         hash_seed=HASH_SEEDS[0],
         is_lockstep=True,
-        launcher=callgrind_command(valgrind, folder / "callgrind"),
-        callgrind_output=folder / "callgrind",
     )
-    with Worker(settings) as worker:
+    with Worker(Callgrind(valgrind).attached(settings, folder / "callgrind")) as worker:
         worker.configure()
         worker.collect(_TIMEOUT_S)
         used = psutil.Process(worker.pid).cpu_times()

@@ -3,8 +3,6 @@
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -12,12 +10,14 @@ from perfgate.commands.selection import suite_files
 from perfgate.config import Config, Counters, Suite
 from perfgate.errors import UsageError
 from perfgate.gate import INSTRUCTIONS, is_more
-from perfgate.measure.counters import (
-    CountPlan,
-    build_of_here,
-    count_suites,
+from perfgate.measure.counters import CountPlan, count_suites
+from perfgate.measure.instruments import (
+    Callgrind,
+    Instrument,
+    Processor,
     find_valgrind,
-    why_no_counters,
+    why_no_callgrind,
+    why_no_processor_counter,
 )
 from perfgate.measure.lockstep import Side
 from perfgate.measure.process import Progress
@@ -32,30 +32,22 @@ __all__ = [
     "with_counts",
 ]
 
-_EVENTS: Final = Path("/sys/bus/event_source/devices/cpu")
-
 
 def check_counters(config: Config, environ: Mapping[str, str]) -> None:
     """Refuse before anything is measured where instructions must be counted and cannot be.
 
     Raises:
-        UsageError: valgrind is missing, the system is another one, or perf is asked for.
+        UsageError: valgrind is missing, the system is another one, or the processor has no counter.
     """
-    if config.counters is Counters.PERF:
-        here = "has" if _EVENTS.exists() else "has none of"
-        raise UsageError(
-            f'counters = "perf": not supported; this machine {here} the processor\'s counters, '
-            'and only valgrind\'s counts are the same on every machine: use "callgrind"'
-        )
-    if config.counters is Counters.CALLGRIND and (why := why_no_counters(environ)):
-        raise UsageError(why)
+    if config.counters in {Counters.CALLGRIND, Counters.PERF}:
+        why = _why_not(config, environ)
+        if why:
+            raise UsageError(why)
 
 
 def counts_here(config: Config, environ: Mapping[str, str]) -> bool:
     """Say whether instructions are counted in this run."""
-    if config.counters is Counters.OFF:
-        return False
-    return config.counters is Counters.CALLGRIND or not why_no_counters(environ)
+    return config.counters is not Counters.OFF and not _why_not(config, environ)
 
 
 def with_counts(
@@ -81,8 +73,8 @@ def count_side(  # noqa: PLR0913 - what, where, and until when
     deadline_s: float | None = None,
 ) -> dict[str, Counts]:
     """Count the named benchmarks in one tree, within the budget."""
-    valgrind = find_valgrind(environ)
-    if valgrind is None or not names:
+    instrument = _instrument(config, environ)
+    if instrument is None or not names:
         return {}
     plan = CountPlan(
         root=side.root,
@@ -90,7 +82,7 @@ def count_side(  # noqa: PLR0913 - what, where, and until when
         suites=suite_files(suites),
         python=side.python,
         environ=environ,
-        valgrind=valgrind,
+        instrument=instrument,
         timeout_s=config.timeout_s,
         deadline_s=time.monotonic() + config.budget_s if deadline_s is None else deadline_s,
         selection=frozenset(names),
@@ -104,11 +96,10 @@ def suspects(
     benchmarks: Iterable[Benchmark], approved: Mapping[str, Baseline], config: Config
 ) -> frozenset[str]:
     """Return the benchmarks that take more instructions than approved for this build."""
-    build = build_of_here()
     found = set()
     for one in benchmarks:
         line = approved.get(one.id)
-        if line is None or line.counted_with != build or one.counts is None:
+        if line is None or one.counts is None or line.counted_with != one.counts.build:
             continue
         before, after = line.metrics.get(INSTRUCTIONS), one.counts.instructions
         threshold = config.rule_for(one.id, one.suite).counts_threshold
@@ -124,13 +115,27 @@ def uncounted_notes(
     if config.counters is Counters.OFF:
         return []
     if not counts_here(config, environ):
-        return [Note(kind=NoteKind.UNCOUNTED, facts=(why_no_counters(environ),))]
+        return [Note(kind=NoteKind.UNCOUNTED, facts=(_why_not(config, environ),))]
     left = tuple(
         f"{one.id}: {one.counts.why}"
         for one in benchmarks
         if one.counts is not None and one.counts.why
     )
     return [Note(kind=NoteKind.UNCOUNTED, facts=left)] if left else []
+
+
+def _why_not(config: Config, environ: Mapping[str, str]) -> str:
+    """Say why instructions cannot be counted as the settings ask; empty where they can."""
+    if config.counters is Counters.PERF:
+        return why_no_processor_counter()
+    return why_no_callgrind(environ)
+
+
+def _instrument(config: Config, environ: Mapping[str, str]) -> Instrument | None:
+    if config.counters is Counters.PERF:
+        return Processor()
+    valgrind = find_valgrind(environ)
+    return Callgrind(valgrind) if valgrind is not None else None
 
 
 def _cpus() -> int:

@@ -17,7 +17,7 @@ from perfgate.config import Config, Suite
 from perfgate.errors import UsageError
 from perfgate.files import write_file
 from perfgate.git import open_repository
-from perfgate.measure.counters import find_valgrind, why_no_counters
+from perfgate.measure.instruments import find_valgrind, why_no_callgrind
 from perfgate.measure.lockstep import Side
 from perfgate.measure.process import Progress
 from perfgate.measure.profiles import Edge, Function, NativeProfile, profile_native, profile_python
@@ -127,7 +127,7 @@ def _compared(job: _Job, sides: tuple[Side, Side], commit: str) -> Explanation:
         sides, job.benchmark, job.machine.environ, job.config.timeout_s, progress=progress
     )
     files = [_export(job, before, after)]
-    why = why_no_counters(job.machine.environ)
+    why = why_no_callgrind(job.machine.environ)
     native = None if why else _native(job, sides)
     explanation = Explanation(
         benchmark=job.benchmark,

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from perfgate.errors import MeasurementError
 from perfgate.measure.callgrind import NativeFunction, read_callgrind
-from perfgate.measure.counters import callgrind_command, callgrind_environ
+from perfgate.measure.instruments import Callgrind, counting_environ
 from perfgate.measure.lockstep import Side
 from perfgate.measure.worker import Worker, WorkerLost, WorkerSettings
 
@@ -100,8 +100,8 @@ def profile_native(
     with tempfile.TemporaryDirectory(prefix="perfgate-explain-") as folder:
         dump = Path(folder) / "callgrind"
         settings = replace(
-            _settings(side, benchmark, callgrind_environ(environ)),
-            launcher=callgrind_command(valgrind, dump),
+            _settings(side, benchmark, counting_environ(environ)),
+            launcher=Callgrind(valgrind).command(dump),
             callgrind_output=dump,
         )
         with _Session(settings, benchmark, timeout_s) as session:

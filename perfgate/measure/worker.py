@@ -68,7 +68,9 @@ class WorkerSettings:
     launcher: tuple[str, ...] = ()
     """Command that runs the interpreter; empty: it runs by itself."""
     callgrind_output: Path | None = None
-    """Where the callgrind that is the launcher writes; None: nothing is counted."""
+    """Where the callgrind that is the launcher writes; None: it counts nothing."""
+    counts_on_processor: bool = False
+    """Count instructions with the processor's own counter."""
     profiles: bool = False
     """Whether rounds may be profiled, function by function."""
 
@@ -145,6 +147,7 @@ class Worker:
                 "lockstep": settings.is_lockstep,
                 "memory": settings.measures_memory,
                 "callgrind_output": settings.callgrind_output and str(settings.callgrind_output),
+                "counts_on_processor": settings.counts_on_processor,
                 "profiles": settings.profiles,
                 "modules": settings.modules,
                 "arguments": _pytest_arguments(settings),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perfgate.measure.counters import why_no_counters
+from perfgate.measure.instruments import why_no_callgrind
 from tests.command_line import SHOP, perfgate
 from tests.git_repository import GitRepository
 
@@ -100,7 +100,7 @@ def _only_git(folder: Path) -> str:
 
 
 @pytest.mark.counts
-@pytest.mark.skipif(bool(why_no_counters(os.environ)), reason=why_no_counters(os.environ) or "-")
+@pytest.mark.skipif(bool(why_no_callgrind(os.environ)), reason=why_no_callgrind(os.environ) or "-")
 def test_functions_in_c_are_counted_and_callgrind_s_files_are_kept(tmp_path: Path) -> None:
     project = _changed(tmp_path, "str(number)", "str(number * 1000000007)")
     done = perfgate(project.path, "explain", NAME, "--base", "HEAD")

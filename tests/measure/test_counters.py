@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from perfgate.measure.counters import (
-    CountPlan,
-    build_of_here,
-    callgrind_environ,
-    count_suites,
+from perfgate.measure.counters import CountPlan, count_suites
+from perfgate.measure.instruments import (
+    Callgrind,
+    Processor,
+    counting_environ,
     find_valgrind,
-    why_no_counters,
+    why_no_callgrind,
 )
 from perfgate.measure.process import Progress, SuiteFiles
 from perfgate.model import Counts
 from tests.measure.suites import BUSY, ENVIRON, FILE, write
 
 needs_valgrind = pytest.mark.skipif(
-    bool(why_no_counters(os.environ)), reason=why_no_counters(os.environ) or "valgrind is here"
+    bool(why_no_callgrind(os.environ)), reason=why_no_callgrind(os.environ) or "valgrind is here"
 )
 SUITE = f"""
 import time, threading
@@ -82,7 +82,7 @@ def _counted(root: Path, *, seeds: tuple[int, ...] = (1,), **environ: str) -> di
             suites=(SuiteFiles(name="suite", files=(FILE,)),),
             python=Path(sys.executable),
             environ={**ENVIRON, **environ},
-            valgrind=valgrind,
+            instrument=Callgrind(valgrind),
             timeout_s=30.0,
             hash_seeds=seeds,
             jobs=2,
@@ -166,24 +166,28 @@ class TestUnderValgrind:
         assert why in counted[name].why
 
     def test_the_build_is_named(self, counted: Mapping[str, Counts]) -> None:
-        assert {one.build for one in counted.values()} == {build_of_here()}
+        assert {one.build for one in counted.values()} == {Callgrind(Path()).build}
 
 
 # --- without valgrind --------------------------------------------------------------------------
 
 
 def test_a_missing_valgrind_is_told_with_the_way_to_install_it(tmp_path: Path) -> None:
-    why = why_no_counters({"PATH": str(tmp_path)})
+    why = why_no_callgrind({"PATH": str(tmp_path)})
     assert "apt-get install valgrind" in why or "Linux on x86_64 only" in why
 
 
 def test_the_c_library_is_told_to_forget_what_this_cpu_can_do() -> None:
-    assert "-AVX2" in callgrind_environ({})["GLIBC_TUNABLES"]
+    assert "-AVX2" in counting_environ({})["GLIBC_TUNABLES"]
 
 
 def test_tunables_of_the_user_s_own_win() -> None:
-    assert callgrind_environ({"GLIBC_TUNABLES": "x"})["GLIBC_TUNABLES"].startswith("x:")
+    assert counting_environ({"GLIBC_TUNABLES": "x"})["GLIBC_TUNABLES"].startswith("x:")
 
 
 def test_the_build_names_the_exact_version() -> None:
-    assert build_of_here().startswith(sys.version.split()[0])
+    assert Callgrind(Path()).build.startswith(sys.version.split()[0])
+
+
+def test_counts_of_the_processor_are_no_counts_of_callgrind() -> None:
+    assert Processor().build != Callgrind(Path()).build

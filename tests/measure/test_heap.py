@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from perfgate.measure.counters import callgrind_environ
+from perfgate.measure.instruments import counting_environ
 
 pytestmark = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="only the GNU C library says where its top lies"
@@ -38,7 +38,7 @@ def take(size, times=20):
 def _ran(script: str, **environ: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + script],
-        env={**callgrind_environ(os.environ), **environ},
+        env={**counting_environ(os.environ), **environ},
         capture_output=True,
         check=True,
         timeout=60,
@@ -48,12 +48,16 @@ def _ran(script: str, **environ: str) -> dict[str, Any]:
 
 HOLES = """
 holes, _ = make_holes(SIZE)
+
+def from_holes(size, times):
+    return [any(hole <= one < hole + SIZE for hole in holes) for one in take(size, times)]
+
 heap = Heap()
-before = [one in holes for one in [malloc(SIZE)]]
+before = from_holes(SIZE, 1)
 can_be_filled = heap.fill()
-while_taken = [one in holes for one in take(SIZE)]
+while_taken = from_holes(SIZE, 20)
 heap.release()
-after = [one in holes for one in take(SIZE, 300)]
+after = from_holes(1_040, 50)
 print(json.dumps({
     "before": before, "can be filled": can_be_filled, "while taken": while_taken, "after": after
 }))

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import pytest
 
+from .callgrind import CallgrindCounter
 from .channel import Channel
-from .counting import CountingStopwatch, InstructionCounter, voluntary_waits
+from .counting import CountingStopwatch, voluntary_waits
 from .fixture import (
     Target,
     Unfit,
@@ -26,6 +27,7 @@ from .fixture import (
     spare_the_repository,
 )
 from .memory import PeakMemory, kept_blocks
+from .processor import ProcessorCounter
 from .profiling import ProfilingStopwatch
 
 __all__ = ["run"]
@@ -81,6 +83,7 @@ class Agent:
         self._module_names: Sequence[str] = settings["modules"]
         self._is_pinned = is_pinned
         self._callgrind_output: str | None = settings["callgrind_output"]
+        self._counts_on_processor = bool(settings["counts_on_processor"])
         self._counting: CountingStopwatch | None = None
         self._profiling = ProfilingStopwatch() if settings["profiles"] else None
         self._process = os.getpid()
@@ -126,11 +129,10 @@ class Agent:
             self._refuse(
                 "pytest-benchmark is switched off (xdist, --benchmark-disable or --benchmark-skip)"
             )
-        if self._callgrind_output is not None:
-            try:
-                self._counting = CountingStopwatch(InstructionCounter(self._callgrind_output))
-            except (OSError, RuntimeError) as error:
-                self._refuse(f"instructions cannot be counted here: {error}")
+        try:
+            self._counting = self._counter()
+        except (OSError, RuntimeError) as error:
+            self._refuse(f"instructions cannot be counted here: {error}")
         install(self, in_lockstep=self._in_lockstep, timing=self._counting or self._profiling)
 
     def pytest_collectreport(self, report: Any) -> None:
@@ -234,6 +236,11 @@ class Agent:
                     pytest.skip(message["why"])
 
     # --- inner workings
+
+    def _counter(self) -> CountingStopwatch | None:
+        if self._callgrind_output is not None:
+            return CountingStopwatch(CallgrindCounter(self._callgrind_output))
+        return CountingStopwatch(ProcessorCounter()) if self._counts_on_processor else None
 
     def _announce(self, name: str, target: Target) -> None:
         if self._counting is not None:
