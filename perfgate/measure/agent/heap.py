@@ -63,13 +63,16 @@ class Heap:
         top = self._top()
         if top is None:
             return False
+        # Whatever other threads do to the heap meanwhile, no more than this is taken.
+        left_bytes = _holes_bytes(self._info())
         for size_bytes in _sizes_bytes():
-            while True:
+            while left_bytes >= size_bytes:
                 block = self._malloc(size_bytes)
                 if top <= block < top + _LARGEST_BYTES:  # no hole of this size is left
                     self._free(block)
                     break
                 self._held = self._chained(block, self._held)
+                left_bytes -= size_bytes
         return True
 
     def release(self) -> None:
@@ -109,8 +112,8 @@ class Heap:
 
 
 def _holes_bytes(info: _Info) -> int:
-    """Return what is free below the top."""
-    return int(info.fordblks - info.keepcost)
+    """Return what is free below the top; the counters are of 32 bits, and turn over."""
+    return int(info.fordblks - info.keepcost) % (1 << 32)
 
 
 def _sizes_bytes() -> Iterator[int]:
