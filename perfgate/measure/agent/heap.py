@@ -8,7 +8,7 @@ gives back then follows from the call alone (malloc.c of the GNU C library: bins
 """
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from typing import Final
 
@@ -60,7 +60,9 @@ class Heap:
 
     def fill(self) -> bool:
         """Take every hole that has come up; say whether this heap is one that can be filled."""
-        top = self._top()
+        if self._info is None:
+            return False
+        top = self._top(self._info)
         if top is None:
             return False
         # Whatever other threads do to the heap meanwhile, no more than this is taken.
@@ -80,17 +82,15 @@ class Heap:
         self._free_chain(self._held)
         self._held = None
 
-    def _top(self) -> int | None:
+    def _top(self, info: Callable[[], _Info]) -> int | None:
         """Take the largest holes; return where the memory begins that was never handed out.
 
         None where blocks come from elsewhere, be it from another allocator.
         """
-        if self._info is None:
-            return None
         while True:
-            before = self._info()
+            before = info()
             block: int = self._malloc(_LARGEST_BYTES)
-            after = self._info()
+            after = info()
             is_hole = _holes_bytes(after) < _holes_bytes(before)
             if is_hole:
                 self._held = self._chained(block, self._held)
