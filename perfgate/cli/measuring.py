@@ -73,7 +73,8 @@ def check(shared: Shared, /, suites: tuple[str, ...], **options: Any) -> int:
     "--counters",
     is_flag=True,
     show_default="the setting",
-    help="Count the instructions of every call as well, under valgrind's callgrind.",
+    help="Count the instructions of every call as well, under valgrind's callgrind"
+    " or with what the settings name.",
 )
 @click.option("--shard", metavar="I/N", help="Measure only this share of the benchmarks.")
 @sources_option

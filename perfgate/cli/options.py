@@ -153,7 +153,7 @@ def with_options(
         config = replace(config, threshold=_parsed("--threshold", threshold, parse_threshold))
     if budget is not None:
         config = replace(config, budget_s=_parsed("--budget", budget, parse_budget))
-    if counters:
+    if counters and config.counters is not Counters.PERF:
         config = replace(config, counters=Counters.CALLGRIND)
     return config
 

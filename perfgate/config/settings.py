@@ -53,7 +53,7 @@ class Counters(enum.Enum):
     CALLGRIND = "callgrind"
     """Or fail."""
     PERF = "perf"
-    """The processor's own counters."""
+    """With the processor's own counter, or fail."""
     OFF = "off"
 
 

@@ -117,7 +117,7 @@ def why_no_callgrind(environ: Mapping[str, str]) -> str:
     """Say why callgrind cannot count here, and what to do; empty where it can."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         here = f"{platform.system()} on {platform.machine()}"
-        return f"instructions are counted on Linux on x86_64 only, and this is {here}"
+        return f"valgrind counts instructions on Linux on x86_64 only, and this is {here}"
     if find_valgrind(environ) is None:
         return f"instructions are counted under valgrind, which is not here: {_INSTALL}"
     return ""

@@ -25,11 +25,18 @@ def _counted(name: str, instructions: float) -> Benchmark:
 
 
 @pytest.mark.skipif(not why_no_processor_counter(), reason="this processor can count")
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("check", "--paired", "never"), id="check"),
+        pytest.param(("run", "--counters"), id="run-keeps-to-the-setting"),
+    ],
+)
 def test_a_processor_that_cannot_count_is_told_before_anything_runs(
-    project: GitRepository,
+    project: GitRepository, command: tuple[str, ...]
 ) -> None:
     project.write("pyproject.toml", SETTING.format("perf"))
-    done = perfgate(project.path, "check", "--paired", "never")
+    done = perfgate(project.path, *command)
     assert (done.status, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert "the processor's counter of instructions is not to be had here: " in line
