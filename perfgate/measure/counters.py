@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import fmean
 from typing import Final
 
 from perfgate.errors import UsageError
@@ -27,9 +27,9 @@ may decide how much there is to do."""
 _LAYOUT_BYTES: Final = 1_237
 """How much longer the environment is with each seed, which moves all that lies behind it. Where two
 objects lie decides whether they meet in a table (objects that are hashed by address, the
-interpreter's cache of attributes); the median of several layouts forgets a rare meeting, where
-seeds of one layout all have it or none."""
+interpreter's cache of attributes): seeds of one layout would all have such a meeting or none."""
 _COLLECT_TIMEOUT_S: Final = 600.0
+_NOT_ALWAYS: Final = Left(why="it is not there with every hash seed: something in its id varies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +65,9 @@ def count_suites(plan: CountPlan, progress: Progress) -> dict[str, Counts]:
     Raises:
         UsageError: nothing can be counted here.
     """
-    found = _Found()
-    tasks = [(suite, seed) for seed in plan.hash_seeds for suite in plan.suites]
+    found = _Found(hash_seeds=plan.hash_seeds)
+    # Suite by suite: where the budget runs out, some have all their seeds.
+    tasks = [(suite, seed) for suite in plan.suites for seed in plan.hash_seeds]
 
     def run(task: tuple[SuiteFiles, int]) -> None:
         _Process(plan, task[0], task[1], found, progress).run()
@@ -85,24 +86,27 @@ def count_suites(plan: CountPlan, progress: Progress) -> dict[str, Counts]:
                 future.cancel()
             found.stop()
             raise
-    build = plan.instrument.build
-    return {name: _combined(counts, build) for name, counts in found.counts.items()}
+    return {
+        name: _combined([by_seed.get(seed) for seed in plan.hash_seeds], plan.instrument.build)
+        for name, by_seed in found.counts.items()
+    }
 
 
-def _combined(by_seed: Mapping[int, Count], build: str) -> Counts:
-    """Return the median of the counts; one reason against counting is a reason.
+def _combined(by_seed: Sequence[Count | None], build: str) -> Counts:
+    """Return the mean over the seeds, in the plan's order; one reason against one is a reason.
 
-    Of a long benchmark the first seed counts alone: whether others were counted is chance.
+    The mean, for each seed differs by rare meetings in tables of its own: of three, the median is
+    one of them, with all it has. Fewer seeds than planned have another mean, and are no count.
     """
-    counts = [by_seed[seed] for seed in sorted(by_seed)]
-    left = [one for one in counts if isinstance(one, Left) and one is not OUT_OF_BUDGET]
-    numbers = [one for one in counts if not isinstance(one, Left)]
-    if left or not numbers:
-        why = left[0].why if left else OUT_OF_BUDGET.why
-        return Counts(instructions=None, build=build, why=why)
-    if numbers[0] > LONG_INSTRUCTIONS:
-        numbers = numbers[:1]
-    typical = median(numbers)
+    first = by_seed[0]
+    if isinstance(first, float) and first > LONG_INSTRUCTIONS:
+        return Counts(instructions=first, build=build)
+    numbers = [one for one in by_seed if isinstance(one, float)]
+    if len(numbers) < len(by_seed):
+        left = [one for one in by_seed if isinstance(one, Left)]
+        left.sort(key=lambda one: one is OUT_OF_BUDGET)
+        return Counts(instructions=None, build=build, why=(left or [_NOT_ALWAYS])[0].why)
+    typical = fmean(numbers)
     spread = (max(numbers) - min(numbers)) / typical if len(numbers) > 1 else None
     return Counts(instructions=typical, spread=spread, build=build)
 
@@ -111,6 +115,7 @@ def _combined(by_seed: Mapping[int, Count], build: str) -> Counts:
 class _Found(Crew):
     """What all threads know besides: counts so far."""
 
+    hash_seeds: tuple[int, ...] = field(kw_only=True)
     counts: dict[str, dict[int, Count]] = field(default_factory=dict)
     folder: Path = Path()
 
@@ -119,13 +124,16 @@ class _Found(Crew):
             self.counts.setdefault(name, {})[seed] = count
 
     def is_settled(self, name: str) -> bool:
-        """Say whether further seeds would say nothing new, or take too long to."""
+        """Say whether further seeds would say nothing new, or take too long to.
+
+        Of a long benchmark the first seed decides that, so that it is always the same one.
+        """
         with self.lock:
-            known = [*self.counts.get(name, {}).values()]
-        return any(
-            one > LONG_INSTRUCTIONS if not isinstance(one, Left) else one is not OUT_OF_BUDGET
-            for one in known
-        )
+            known = self.counts.get(name, {})
+            first = known.get(self.hash_seeds[0], 0.0)
+            left = [one for one in known.values() if isinstance(one, Left)]
+        is_long = isinstance(first, float) and first > LONG_INSTRUCTIONS
+        return is_long or any(one is not OUT_OF_BUDGET for one in left)
 
 
 class _Process:

@@ -25,8 +25,8 @@ _ONE_CALL_INSTRUCTIONS: Final = 50_000_000
 """From here on one call is enough in each hash seed."""
 LONG_INSTRUCTIONS: Final = 300_000_000
 """From here on one hash seed is enough: more would take a minute of CPU time per second of plain
-pytest-benchmark. Until there the median of several is closer, for what two attribute names that
-share a place of the interpreter's cache cost is drawn anew in each."""
+pytest-benchmark. Until there the mean of several is closer, for what two attribute names that share
+a place of the interpreter's cache cost is drawn anew in each."""
 _MOST_SPREAD: Final = 0.02
 """Rounds of one process that differ by more say nothing of a change of 1 %."""
 _FEWEST_INSTRUCTIONS: Final = 1.0

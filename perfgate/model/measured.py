@@ -134,9 +134,9 @@ class Counts(Value, frozen=True, kw_only=True):
     """How many instructions one call of a benchmark takes, or why that is left to time."""
 
     instructions: float | None
-    """In user space: the median over the hash seeds; None: left to time."""
+    """In user space: the mean over the hash seeds; None: left to time."""
     spread: float | None = None
-    """Between the hash seeds: (most - fewest) / median; None with a single one."""
+    """Between the hash seeds: (most - fewest) / mean; None with a single one."""
     build: str
     """The interpreter and the C library: counts of another build are not compared."""
     why: str = ""

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -69,6 +70,20 @@ def test_some_objects(benchmark):
 
 def test_large_blocks(benchmark):
     benchmark(lambda: [b"%d" % number * 700 for number in range(7)])
+"""
+
+DEPENDS_ON_HASHES = """
+import pytest
+
+def work(number):
+    return [number * number for _ in range(number)]
+
+def test_as_long_as_the_hash_says(benchmark):
+    benchmark(work, 100 + hash("a") % 50)
+
+@pytest.mark.parametrize("number", [hash("a")])
+def test_named_by_its_hash(benchmark, number):
+    benchmark(work, 100)
 """
 
 
@@ -164,6 +179,23 @@ class TestUnderValgrind:
     ) -> None:
         assert counted[name].instructions is None
         assert why in counted[name].why
+
+    def test_the_count_is_the_mean_over_the_hash_seeds(self, tmp_path: Path) -> None:
+        root = write(tmp_path, {FILE: DEPENDS_ON_HASHES})
+        name = "test_as_long_as_the_hash_says"
+        seeds = (1, 2, 3)
+        alone = [_instructions(_counted(root, seeds=(seed,)), name) for seed in seeds]
+        together = _counted(root, seeds=seeds)
+        assert _instructions(together, name) == pytest.approx(fmean(alone), rel=2e-3)
+        spread = (max(alone) - min(alone)) / fmean(alone)
+        assert together[name].spread == pytest.approx(spread, abs=5e-3)
+        assert spread > 0.02
+
+    def test_what_other_hash_seeds_do_not_have_is_not_counted(self, tmp_path: Path) -> None:
+        counts = _counted(write(tmp_path, {FILE: DEPENDS_ON_HASHES}), seeds=(1, 2))
+        named = [one for name, one in counts.items() if name.startswith("test_named_by_its_hash")]
+        assert [one.instructions for one in named] == [None, None]
+        assert all("not there with every hash seed" in one.why for one in named)
 
     def test_the_build_is_named(self, counted: Mapping[str, Counts]) -> None:
         assert {one.build for one in counted.values()} == {Callgrind(Path()).build}
