@@ -69,6 +69,8 @@ def record_run(
         ),
         Progress(),
     )
+    if not counts:
+        raise SystemExit(f"{subject.root}: nothing was counted; are the files right?")
     return {
         "root": subject.root.name,
         "hash_seeds": hash_seeds,
