@@ -23,6 +23,11 @@ class Approved:
     environment: str
     """Where the baselines are from, if not from this environment; else empty."""
 
+    @property
+    def lines(self) -> Mapping[str, Baseline]:
+        """The baselines by benchmark, whatever their suite."""
+        return {name: line for name, (_, line) in self.baselines.items()}
+
     def evidence(
         self, measured: Mapping[str, str], suites: tuple[Suite, ...]
     ) -> tuple[Evidence, ...]:

@@ -2,6 +2,7 @@
 
 import enum
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -9,14 +10,14 @@ import msgspec
 from perfgate.commands.approved import Approved, read_approved
 from perfgate.commands.check_pairs import check_by_pairs
 from perfgate.commands.compare import finished_report
-from perfgate.commands.counting import check_counters, uncounted_notes
-from perfgate.commands.run import Machine, measure
+from perfgate.commands.counting import check_counters, count_side, counted_again, uncounted_notes
+from perfgate.commands.run import Machine, measure, own_side
 from perfgate.commands.selection import select_suites
 from perfgate.config import Config, Suite, check_waivers
 from perfgate.errors import UsageError
 from perfgate.git import Repository, open_repository
 from perfgate.measure.environment import describe_environment
-from perfgate.model import Note, NoteKind, Report, Results
+from perfgate.model import Counts, Note, NoteKind, Report, Results
 
 __all__ = ["CheckOptions", "Paired", "check"]
 
@@ -77,6 +78,7 @@ def _by_numbers(
     # Before measuring: a damaged file is told at once.
     approved = read_approved(config, describe_environment(""), repository, None)
     results = measure(config, options.suites, machine, processes=config.processes)
+    results = _counted_again(results, approved, config, suites, machine)
     measured = {one.id: one.suite for one in results.benchmarks}
     return finished_report(
         approved.evidence(measured, suites),
@@ -88,6 +90,21 @@ def _by_numbers(
             *uncounted_notes(config, results.benchmarks, machine.environ),
         ],
     )
+
+
+def _counted_again(
+    results: Results,
+    approved: Approved,
+    config: Config,
+    suites: tuple[Suite, ...],
+    machine: Machine,
+) -> Results:
+    def count(names: frozenset[str]) -> Mapping[str, Counts]:
+        side = own_side(config, machine)
+        return count_side(side, suites, config, machine.environ, machine.progress, names=names)
+
+    counted = counted_again(results.benchmarks, approved.lines, config, count)
+    return msgspec.structs.replace(results, benchmarks=counted)
 
 
 def _hardware_notes(approved: Approved, results: Results) -> list[Note]:

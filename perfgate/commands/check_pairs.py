@@ -1,5 +1,6 @@
 """``perfgate check`` where old code runs beside the new one: by pairs, and by counts of both."""
 
+import functools
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from perfgate.commands.causes import with_explanations
 from perfgate.commands.compare import finished_report
 from perfgate.commands.counting import (
     count_side,
+    counted_again,
     counts_here,
     suspects,
     uncounted_notes,
@@ -223,8 +225,9 @@ def _counted(
             deadline_s=max(job.deadline_s, time.monotonic() + _SHARE_FOR_COUNTS * config.budget_s),
         )
 
+    lines = change.approved.lines
     counted = with_counts(benchmarks, count(job.candidate, [one.id for one in benchmarks]))
-    lines = {name: line for name, (_, line) in change.approved.baselines.items()}
+    counted = counted_again(counted, lines, config, functools.partial(count, job.candidate))
     base = next((one.merge_base for one in job.references.values() if one.merge_base), None)
     more = suspects(counted, lines, config)
     return counted, count(base, more) if base is not None else {}

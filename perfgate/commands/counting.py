@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -26,11 +27,15 @@ from perfgate.model import Baseline, Benchmark, Counts, Note, NoteKind
 __all__ = [
     "check_counters",
     "count_side",
+    "counted_again",
     "counts_here",
     "suspects",
     "uncounted_notes",
     "with_counts",
 ]
+
+_UNSTEADY_SHARE: Final = 0.5
+"""Share of the threshold that two counts of one tree may differ by: addresses make for less."""
 
 
 def check_counters(config: Config, environ: Mapping[str, str]) -> None:
@@ -106,6 +111,52 @@ def suspects(
         if before is not None and after is not None and is_more(before, after, threshold):
             found.add(one.id)
     return frozenset(found)
+
+
+def counted_again(
+    benchmarks: Sequence[Benchmark],
+    approved: Mapping[str, Baseline],
+    config: Config,
+    count: Callable[[frozenset[str]], Mapping[str, Counts]],
+) -> tuple[Benchmark, ...]:
+    """Count once more what takes more than approved; what differs from itself is left to time.
+
+    With the same hash seeds the same work is the same count: where it is not, the work itself was
+    drawn anew, and one more draw would be red without any change.
+
+    Args:
+        benchmarks: the candidate's, with counts.
+        approved: the line of each benchmark that has one.
+        config: the settings, for the thresholds.
+        count: counts the benchmarks of these names in the candidate's tree.
+    """
+    more = suspects(benchmarks, approved, config)
+    again = count(more) if more else {}
+    return tuple(
+        msgspec.structs.replace(
+            one,
+            counts=_of_both(
+                one.counts, again[one.id], config.rule_for(one.id, one.suite).counts_threshold
+            ),
+        )
+        if one.counts is not None and one.id in again
+        else one
+        for one in benchmarks
+    )
+
+
+def _of_both(first: Counts, second: Counts, threshold: float) -> Counts:
+    """Return the lower count, or why there is none."""
+    if first.instructions is None or second.instructions is None:
+        return second
+    lower, higher = sorted((first.instructions, second.instructions))
+    if is_more(lower, higher, _UNSTEADY_SHARE * threshold):
+        why = (
+            f"it took {first.instructions:,.0f} instructions, then {second.instructions:,.0f}: "
+            "its work seems to be drawn at random"
+        )
+        return msgspec.structs.replace(second, instructions=None, spread=None, why=why)
+    return first if first.instructions == lower else second
 
 
 def uncounted_notes(

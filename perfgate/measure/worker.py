@@ -144,6 +144,7 @@ class Worker:
             {
                 "root": str(settings.root),
                 "cpu": settings.cpu,
+                "hash_seed": settings.hash_seed,
                 "lockstep": settings.is_lockstep,
                 "memory": settings.measures_memory,
                 "callgrind_output": settings.callgrind_output and str(settings.callgrind_output),

@@ -86,6 +86,19 @@ def test_named_by_its_hash(benchmark, number):
     benchmark(work, 100)
 """
 
+DRAWN = """
+import random
+
+NUMBERS = [random.random() for _ in range(200)]
+
+def test_drawn_on_import(benchmark):
+    benchmark(sorted, NUMBERS)
+
+def test_drawn_in_the_test(benchmark):
+    numbers = [random.random() for _ in range(200)]
+    benchmark(sorted, numbers)
+"""
+
 
 def _counted(root: Path, *, seeds: tuple[int, ...] = (1,), **environ: str) -> dict[str, Counts]:
     valgrind = find_valgrind(os.environ)
@@ -190,6 +203,13 @@ class TestUnderValgrind:
         spread = (max(alone) - min(alone)) / fmean(alone)
         assert together[name].spread == pytest.approx(spread, abs=5e-3)
         assert spread > 0.02
+
+    def test_what_is_drawn_at_random_is_drawn_alike(self, tmp_path: Path) -> None:
+        root = write(tmp_path, {FILE: DRAWN})
+        first, second = _counted(root), _counted(root)
+        for name in ("test_drawn_on_import", "test_drawn_in_the_test"):
+            known = _instructions(first, name)
+            assert _instructions(second, name) == pytest.approx(known, rel=1e-3, abs=2)
 
     def test_what_other_hash_seeds_do_not_have_is_not_counted(self, tmp_path: Path) -> None:
         counts = _counted(write(tmp_path, {FILE: DEPENDS_ON_HASHES}), seeds=(1, 2))

@@ -29,6 +29,7 @@ from .fixture import (
 from .memory import PeakMemory, kept_blocks
 from .processor import ProcessorCounter
 from .profiling import ProfilingStopwatch
+from .randomness import seed_random
 
 __all__ = ["run"]
 
@@ -78,6 +79,7 @@ class Agent:
     def __init__(self, channel: Channel, settings: dict[str, Any], *, is_pinned: bool) -> None:
         self._channel = channel
         self._root = settings["root"]
+        self._seed = int(settings["hash_seed"])
         self._in_lockstep = bool(settings["lockstep"])
         self._benchmark_arguments: Sequence[str] = settings["benchmark_arguments"]
         self._module_names: Sequence[str] = settings["modules"]
@@ -115,6 +117,8 @@ class Agent:
         if early_config.pluginmanager.hasplugin("pytest_cov"):
             args.append("--no-cov")
             early_config.known_args_namespace.no_cov = True
+        if early_config.pluginmanager.hasplugin("randomly"):
+            args.append(f"--randomly-seed={self._seed}")
         return (yield)
 
     @pytest.hookimpl(tryfirst=True)
@@ -133,6 +137,7 @@ class Agent:
             self._counting = self._counter()
         except (OSError, RuntimeError) as error:
             self._refuse(f"instructions cannot be counted here: {error}")
+        self._hold_chance()  # for what the modules of benchmarks draw as they are imported
         install(self, in_lockstep=self._in_lockstep, timing=self._counting or self._profiling)
 
     def pytest_collectreport(self, report: Any) -> None:
@@ -302,6 +307,7 @@ class Agent:
         self._iterations = 0
         self._extra_info = {}
         self._kept_blocks = None
+        self._hold_chance()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         self._leave_fork()
         os.chdir(self._root)  # a benchmark may have gone elsewhere
@@ -319,6 +325,11 @@ class Agent:
             },
             () if failure else self._rounds,
         )
+
+    def _hold_chance(self) -> None:
+        """Have the same data drawn in each process, where work is counted and not timed."""
+        if self._counting is not None or self._profiling is not None:
+            seed_random(self._seed)
 
     def _measure_once(self) -> None:
         """Fail a test that is run again by a plugin, or evades pytest-benchmark's own check."""
