@@ -145,8 +145,14 @@ def _reason(error: OSError) -> str:
 
 
 def counting_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which counts do not depend on the CPU or on where objects lie."""
-    tunables = f"{environ.get('GLIBC_TUNABLES') or _PLAIN_CPU}:{_PLAIN_MALLOC}"
+    """Return the environment in which counts do not depend on the CPU or on where objects lie.
+
+    What the user's own says of the CPU and of ``malloc`` gives way: committed counts hold whatever
+    the shell exports.
+    """
+    own = environ.get("GLIBC_TUNABLES", "").split(":")
+    kept = [one for one in own if one and not one.startswith(("glibc.cpu.", "glibc.malloc."))]
+    tunables = ":".join((*kept, _PLAIN_CPU, _PLAIN_MALLOC))
     is_free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     # A free-threaded build has an allocator of its own, and refuses to start with another.
     malloc = {} if is_free_threaded else {"PYTHONMALLOC": "malloc"}

@@ -204,6 +204,14 @@ class TestUnderValgrind:
         assert together[name].spread == pytest.approx(spread, abs=5e-3)
         assert spread > 0.02
 
+    def test_it_does_not_matter_what_the_cpu_can_do(
+        self, counted: Mapping[str, Counts], suite: Path
+    ) -> None:
+        again = _counted(suite, GLIBC_TUNABLES="glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-ERMS")
+        for name in ("test_busy", "test_nothing"):
+            known = _instructions(counted, name)
+            assert _instructions(again, name) == pytest.approx(known, rel=1e-3, abs=2)
+
     def test_what_is_drawn_at_random_is_drawn_alike(self, tmp_path: Path) -> None:
         root = write(tmp_path, {FILE: DRAWN})
         first, second = _counted(root), _counted(root)
@@ -233,8 +241,10 @@ def test_the_c_library_is_told_to_forget_what_this_cpu_can_do() -> None:
     assert "-AVX2" in counting_environ({})["GLIBC_TUNABLES"]
 
 
-def test_tunables_of_the_user_s_own_win() -> None:
-    assert counting_environ({"GLIBC_TUNABLES": "x"})["GLIBC_TUNABLES"].startswith("x:")
+def test_what_the_user_asks_of_the_c_library_gives_way_where_counts_depend_on_it() -> None:
+    theirs = "glibc.cpu.hwcaps=-SSSE3:glibc.rtld.nns=5:glibc.malloc.tcache_count=0"
+    tunables = counting_environ({"GLIBC_TUNABLES": theirs})["GLIBC_TUNABLES"]
+    assert tunables == f"glibc.rtld.nns=5:{counting_environ({})['GLIBC_TUNABLES']}"
 
 
 def test_the_build_names_the_exact_version() -> None:
