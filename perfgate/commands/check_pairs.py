@@ -66,11 +66,6 @@ class _Change:
     deadline_s: float
     """On the monotonic clock."""
 
-    @property
-    def base_commit(self) -> str | None:
-        """The merge base; None on the default branch, where nothing is merged."""
-        return None if self.reference.is_default_branch else self.reference.commit
-
 
 def check_by_pairs(
     config: Config,
@@ -111,7 +106,7 @@ def check_by_pairs(
         job = _job(change, trees)
         pairing = measure_pairs(job, config, machine.progress)
         report = with_explanations(_judged(change, job, pairing, trees), job, machine.progress)
-    commit = change.base_commit
+    commit = reference.base_commit
     return msgspec.structs.replace(report, base=Revision(commit=commit) if commit else None)
 
 
@@ -127,7 +122,6 @@ def _change(
     collections = collect_suites(suite_plan(config, suites, machine))
     version = next((found.pytest_benchmark for found in collections.values()), "")
     environment = describe_environment(version)
-    commit = None if reference.is_default_branch else reference.commit
     return _Change(
         config=config,
         suites=suites,
@@ -136,7 +130,7 @@ def _change(
         revision=revision,
         environment=environment,
         collections=collections,
-        approved=read_approved(config, environment, repository, commit),
+        approved=read_approved(config, environment, repository, reference.base_commit),
         deadline_s=deadline_s,
     )
 
@@ -151,7 +145,7 @@ def _job(change: _Change, trees: Trees) -> PairJob:
         for place in found.benchmarks:
             places[place.id] = place
             suites[place.id] = suite
-    commit = change.base_commit
+    commit = change.reference.base_commit
     base = trees.side(commit, "merge base") if commit is not None else None
     return PairJob(
         candidate=own_side(change.config, change.machine),
@@ -264,7 +258,7 @@ def _evidence(
             pairs=pairing.samples(name, job) if name in job.references else (),
             is_out_of_budget=name in pairing.out_of_budget,
             base_counts=counts,
-            base_commit=change.base_commit or "" if counts else "",
+            base_commit=change.reference.base_commit or "" if counts else "",
         )
 
 

@@ -30,6 +30,11 @@ class Reference:
     is_default_branch: bool
     """The candidate already is the default branch, so the approved code is what to hold it to."""
 
+    @property
+    def base_commit(self) -> str | None:
+        """The merge base; None on the default branch, where nothing is merged."""
+        return None if self.is_default_branch else self.commit
+
 
 def current_revision(repository: Repository) -> Revision:
     """Describe what is checked out; an unborn branch has an empty commit."""
